@@ -1,0 +1,285 @@
+"""What the rest of archiver asks of a destination, and the small types that it answers with.
+
+A destination is one object that meets `Destination`, in a file of its own, and one line in
+`archiver.destinations.DESTINATIONS`. It knows names, fields, limits and replies; it reads no
+files, sends nothing and knows no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal, Protocol
+
+Outcome = Literal["accepted", "rejected", "failed", "unknown"]
+Confidence = Literal["high", "medium", "low", "none"]
+
+# Without a code in the body these say that nothing was taken; any other reply may have landed.
+# Source: DESIGN §4.
+_FAILED_STATUSES = frozenset({401, 403, 429, 500, 503})
+
+
+class UnsendableEvent(Exception):
+    """An event of which no request can be made that is true to it.
+
+    Args:
+        reason: why, in words for a list of what was left out; holds no personal data.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An inbound event that the destination must get.
+
+    Attributes:
+        call_type: the `type` of the inbound event, as `track`.
+        event: its `event`, exactly; None stands for any event of that type.
+        destination_event: the name under which the destination knows it.
+    """
+
+    call_type: str
+    event: str | None
+    destination_event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold.
+
+    Attributes:
+        max_events: events in one request.
+        max_body_bytes: size of the request body; None where no limit is documented.
+        max_age: age of the oldest event at sending time; None where no limit is documented.
+    """
+
+    max_events: int
+    max_body_bytes: int | None
+    max_age: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a request body needs from the configuration.
+
+    Attributes:
+        event_source: where events happened, as `web`.
+        event_source_id: the account's id for it, as the pixel code.
+    """
+
+    event_source: str
+    event_source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One header of a request: a constant, or a secret from the environment.
+
+    Attributes:
+        name: header name.
+        value: its value; None where it is a secret.
+        environment: name of the variable that holds the secret; None where it is a constant.
+    """
+
+    name: str
+    value: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing known about a destination, and from where.
+
+    Attributes:
+        topic: what it is about, as `max age`.
+        statement: what is known.
+        source: who says so.
+        confidence: `high` the vendor or several independent implementations; `medium` one good
+            implementation; `low` a single third party; `none` looked for and not found.
+    """
+
+    topic: str
+    statement: str
+    source: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class RequestItem:
+    """One event as a logged request names it.
+
+    Attributes:
+        event_id: the id sent; a JSON number keeps its text; None where absent or of another type.
+        event_name: the destination's event name; None where absent or no text.
+        event_time: when it happened, UTC; None where absent or unreadable.
+        value: amount, scale 18; None where absent or unreadable.
+        currency: as sent; None where absent or no text.
+    """
+
+    event_id: str | None
+    event_name: str | None
+    event_time: datetime | None
+    value: Decimal | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply means for one event of the request.
+
+    Attributes:
+        outcome: `accepted`, `rejected`, `failed` or `unknown` (DESIGN §4).
+        code: the body's code as text, else the HTTP status as text, else `no_reply`.
+        message: the destination's words, if any.
+    """
+
+    outcome: Outcome
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A judged reply.
+
+    Attributes:
+        request_id: the destination's id for the request; None where it gave none.
+        verdicts: one for each event of the request, by position.
+    """
+
+    request_id: str | None
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltEvent:
+    """An event in the destination's form.
+
+    Attributes:
+        item: its JSON, ready for `Destination.request_body`; the same bytes for the same payload.
+        event_id: the id in it.
+        event_name: the destination's event name in it.
+        event_time: when it happened, UTC, as exact as the payload says.
+        notes: what the hub would not have let through and what was done instead, field by field;
+            empty where the item is what the hub would have sent. Holds no personal data.
+    """
+
+    item: bytes
+    event_id: str
+    event_name: str
+    event_time: datetime
+    notes: tuple[str, ...] = ()
+
+
+class Destination(Protocol):
+    """Everything that archiver knows about one kind of destination.
+
+    Attributes:
+        type: name in the configuration.
+        presets: whose mappings are known.
+        event_sources: values of `event_source` that are known.
+        dedup_window: how long a repeated event is recognised; None where it is not.
+        request_url: where requests are posted.
+        request_headers: the headers of a request.
+        documentation: what is known, and from where.
+    """
+
+    @property
+    def type(self) -> str: ...  # noqa: D102 - described above, like those that follow
+    @property
+    def presets(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def event_sources(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def dedup_window(self) -> timedelta | None: ...  # noqa: D102
+    @property
+    def request_url(self) -> str: ...  # noqa: D102
+    @property
+    def request_headers(self) -> tuple[Header, ...]: ...  # noqa: D102
+    @property
+    def documentation(self) -> tuple[Fact, ...]: ...  # noqa: D102
+
+    def limits(self, event_source: str) -> Limits:
+        """What one request may hold; raises ValueError for an unknown event source."""
+        ...
+
+    def takes_pixel(self, event_source: str) -> bool:
+        """Whether a browser pixel may have counted the same events, so that `pixel` must be set.
+
+        Raises:
+            ValueError: unknown event source.
+        """
+        ...
+
+    def integration_name(self, event_source: str) -> str:
+        """The destination's key in Segment's `integrations`.
+
+        Raises:
+            ValueError: unknown event source.
+        """
+        ...
+
+    def rules(self, preset: str) -> tuple[Rule, ...]:
+        """The inbound events that must reach the destination.
+
+        Raises:
+            ValueError: unknown preset; the message names the known ones.
+        """
+        ...
+
+    def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
+        """Take a logged request body apart.
+
+        Args:
+            body: the request body: its JSON text (numbers keep their text), a JSON string that
+                holds that text, or what it decodes to, with numbers as int or Decimal.
+
+        Returns:
+            One item per event, by position in the request; an event that is no JSON object gives
+            an item of nothing but None.
+
+        Raises:
+            ValueError: no JSON, or no list of events in it.
+        """
+        ...
+
+    def judge(self, http_status: int | None, reply: bytes | None, items: int) -> Reply:
+        """Decide what a reply means for each event of its request.
+
+        Args:
+            http_status: HTTP status; None where there was no reply.
+            reply: body of the reply: JSON text, or a JSON string that holds JSON text; None or
+                anything else where there is none.
+            items: events in the request.
+
+        Returns:
+            The reply's request id and `items` verdicts.
+        """
+        ...
+
+    def build_event(self, payload: bytes, destination_event: str) -> BuiltEvent:
+        """Put one inbound event into the destination's form.
+
+        Args:
+            payload: the inbound event's JSON text, as archived.
+            destination_event: the name from the rule that selected it.
+
+        Raises:
+            UnsendableEvent: no usable time or id, or no readable event.
+            ValueError: a name that no rule has.
+        """
+        ...
+
+    def request_body(self, items: Sequence[bytes], settings: Settings) -> bytes:
+        """Join built items into the body of one request."""
+        ...
+
+
+def outcome_of_status(http_status: int | None) -> Outcome:
+    """The outcome where the body has no code: 401, 403, 429, 500, 503 failed, all else unknown."""
+    return "failed" if http_status in _FAILED_STATUSES else "unknown"
