@@ -1,0 +1,159 @@
+"""The direct API log: one line per request to a destination, one receipt per event in it.
+
+    {"sent_at": …, "destination": …, "http_status": …, "request_body": …, "response_body": …,
+     "attempt": …}
+
+Bodies are objects, or strings that hold the body's text; a missing or null `response_body` means
+that no reply came. What a reply says about each event is judged by the destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from archiver.destinations import destination
+from archiver.destinations.base import Reply, RequestItem
+from archiver.destinations.json_text import text_of
+from archiver.receipts.base import BadRecord, Parsed, Receipt, ReceiptSettings
+from archiver.receipts.records import (
+    ABSENT,
+    attempt_value,
+    currency_value,
+    decode_object,
+    numbered,
+    text_value,
+)
+from archiver.values import parse_instant
+
+
+class Judge(Protocol):
+    """The part of a destination that reads its requests and replies."""
+
+    def request_items(self, body: bytes) -> list[RequestItem]:
+        """The events of a request body, in order; ValueError where it is not one."""
+        ...
+
+    def judge(self, http_status: int | None, reply: bytes | None, items: int) -> Reply:
+        """One verdict per event; reply None where none came."""
+        ...
+
+
+class _Request(msgspec.Struct, gc=False):
+    sent_at: msgspec.Raw = ABSENT
+    destination: msgspec.Raw = ABSENT
+    http_status: msgspec.Raw = ABSENT
+    request_body: msgspec.Raw = ABSENT
+    response_body: msgspec.Raw = ABSENT
+    attempt: msgspec.Raw = ABSENT
+
+
+class ApiLog:
+    """One JSON object per request.
+
+    Args:
+        judge_of: destination type to the judge of its replies.
+    """
+
+    name = "api-log"
+
+    def __init__(self, judge_of: Callable[[str], Judge] = destination) -> None:
+        self._judge_of = judge_of
+
+    def detect(self, first_record: bytes) -> bool:
+        """An object with a `request_body`, or a broken one that shows that key."""
+        if not first_record.startswith(b"{"):
+            return False
+        try:
+            return "request_body" in msgspec.json.decode(first_record, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError):
+            return b'"request_body"' in first_record
+
+    def read(
+        self, lines: Iterator[bytes], settings: ReceiptSettings
+    ) -> Iterator[Parsed | BadRecord]:
+        """Yield one receipt per event of each request, by position."""
+        judge = self._judge_of(settings.destination_type)
+        ours = {settings.destination.casefold(), settings.destination_type.casefold()}
+        decoder = msgspec.json.Decoder(_Request)
+        for number, data in numbered(lines):
+            decoded = decode_object(decoder, number, data)
+            if isinstance(decoded, BadRecord):
+                yield decoded
+                continue
+            request, text = decoded
+            try:
+                receipts = _receipts(request, judge, ours, number, text)
+            except _Refused as refused:
+                yield BadRecord(number, refused.reason, refused.detail, data)
+            except RecursionError:
+                yield BadRecord(number, "nesting_too_deep", "", data)
+            else:
+                yield Parsed(number, receipts)
+
+
+class _Refused(Exception):
+    """Why a record goes to quarantine."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def _receipts(
+    request: _Request, judge: Judge, ours: set[str], number: int, text: str
+) -> list[Receipt]:
+    named = text_value(request.destination)
+    if named is not None and named.strip().casefold() not in ours:
+        raise _Refused("other_destination", f"{named[:40]!r}")
+    sent_at = parse_instant(text_value(request.sent_at))
+    if sent_at is None:
+        raise _Refused("no_attempted_at", "sent_at is absent or not a time")
+    body = _body(request.request_body)
+    if body is None:
+        raise _Refused("bad_request_body", "absent")
+    try:
+        items = judge.request_items(body)
+    except ValueError as error:
+        raise _Refused("bad_request_body", str(error)[:200]) from None
+    if not items:
+        raise _Refused("no_events")
+    reply = judge.judge(_status(request.http_status), _body(request.response_body), len(items))
+    attempt = attempt_value(text_value(request.attempt))
+    receipts: list[Receipt] = []
+    for item, verdict in zip(items, reply.verdicts, strict=True):
+        receipts.append(
+            Receipt(
+                item.event_id,
+                item.event_name,
+                item.event_time,
+                verdict.outcome,
+                verdict.code,
+                verdict.message,
+                sent_at,
+                reply.request_id,
+                attempt,
+                item.value,
+                currency_value(item.currency),
+                number,
+                None if receipts else text,
+            )
+        )
+    return receipts
+
+
+def _body(raw: msgspec.Raw) -> bytes | None:
+    """A logged body as it was sent: the text of a string, anything else as it is written."""
+    data = bytes(raw)
+    if data[:1] == b'"':
+        return text_of(data).encode()
+    return None if data == b"null" else data
+
+
+def _status(raw: msgspec.Raw) -> int | None:
+    """The HTTP status; None where there was none, as when 0 or a word stands in its place."""
+    text = (text_value(raw) or "").strip()
+    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() else None

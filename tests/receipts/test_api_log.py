@@ -1,0 +1,228 @@
+"""The direct API log: requests in, one receipt per event out, judged from the reply's body."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from archiver.receipts import BadRecord, Parsed, Receipt, ReceiptSettings
+from archiver.receipts.api_log import ApiLog
+
+SETTINGS = ReceiptSettings("tiktok", "tiktok-events")
+SENT_AT = datetime(2026, 1, 15, 11, 52, tzinfo=UTC)
+OK = {"code": 0, "message": "OK", "request_id": "20260115abc", "data": {}}
+
+
+def event(event_id: Any, **more: Any) -> dict[str, Any]:
+    return {"event": "CompletePayment", "event_id": event_id, "event_time": 1768477800, **more}
+
+
+def line(*events: Any, **changes: Any) -> bytes:
+    """One line of the log; a change to None leaves the key out."""
+    request = {
+        "sent_at": "2026-01-15T11:52:00Z",
+        "destination": "tiktok",
+        "http_status": 200,
+        "request_body": {"event_source": "web", "event_source_id": "C0", "data": list(events)},
+        "response_body": OK,
+        "attempt": 1,
+        **changes,
+    }
+    return json.dumps({k: v for k, v in request.items() if v is not None}).encode() + b"\n"
+
+
+def read(*lines: bytes) -> list[Parsed | BadRecord]:
+    return list(ApiLog().read(iter(lines), SETTINGS))
+
+
+def receipts(log_line: bytes) -> list[Receipt]:
+    (record,) = read(log_line)
+    assert isinstance(record, Parsed), record
+    return record.receipts
+
+
+def refusal(log_line: bytes) -> str:
+    (record,) = read(log_line)
+    assert isinstance(record, BadRecord), record
+    assert record.data == log_line.rstrip(b"\n")
+    return record.reason
+
+
+def outcomes(log_line: bytes) -> list[tuple[str | None, str, str | None]]:
+    return [(r.event_id, r.outcome, r.code) for r in receipts(log_line)]
+
+
+def test_a_request_is_one_receipt_per_event() -> None:
+    paid = line(event("m-1", properties={"value": 39.95, "currency": "usd"}), event("m-2"))
+    first, second = receipts(paid)
+    assert first == Receipt(
+        event_id="m-1",
+        event_name="CompletePayment",
+        event_time=datetime(2026, 1, 15, 11, 50, tzinfo=UTC),
+        outcome="accepted",
+        code="0",
+        message="OK",
+        attempted_at=SENT_AT,
+        request_id="20260115abc",
+        attempt=1,
+        value=Decimal("39.95"),
+        currency="USD",
+        record_number=0,
+        payload=paid.decode().rstrip("\n"),
+    )
+    assert (second.event_id, second.value, second.currency) == ("m-2", None, None)
+
+
+def test_only_the_first_receipt_of_a_request_carries_its_text() -> None:
+    big = line(*(event(f"m-{i}") for i in range(1000)))
+    payloads = [r.payload for r in receipts(big)]
+    assert payloads == [big.decode().rstrip("\n")] + [None] * 999
+
+
+def test_the_body_decides_and_not_the_status() -> None:
+    throttled = {"code": 40100, "message": "Too many requests", "request_id": "r"}
+    refused = {"code": 40002, "message": "Batch.1.event_time: too old", "request_id": "r"}
+    assert outcomes(line(event("a"), response_body=throttled)) == [("a", "failed", "40100")]
+    assert outcomes(line(event("a"), event("b"), response_body=refused)) == [
+        ("a", "failed", "40002"),
+        ("b", "rejected", "40002"),
+    ]
+    assert outcomes(line(event("a"), http_status=500)) == [("a", "accepted", "0")]
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "outcome"),
+    [
+        (503, "<html>unavailable</html>", "failed"),
+        (502, "<html>bad gateway</html>", "unknown"),
+        (503, None, "failed"),
+        (504, "", "unknown"),
+        (None, None, "unknown"),
+        ("timeout", None, "unknown"),
+        ("429", None, "failed"),
+        (200, "", "unknown"),
+        (200, [], "unknown"),
+    ],
+)
+def test_a_reply_without_a_code_is_judged_by_its_status(
+    status: Any, reply: Any, outcome: str
+) -> None:
+    (receipt,) = receipts(line(event("a"), http_status=status, response_body=reply))
+    assert receipt.outcome == outcome
+
+
+def test_a_null_reply_is_no_reply() -> None:
+    timed_out = line(event("a")).replace(json.dumps(OK).encode(), b"null")
+    assert b'"response_body": null' in timed_out
+    assert outcomes(timed_out.replace(b"200", b"null")) == [("a", "unknown", "no_reply")]
+
+
+@pytest.mark.parametrize("status", [0, "0", -1, 20000, "timeout", True, 200.5, {}])
+def test_a_status_that_is_none_is_no_reply(status: Any) -> None:
+    assert outcomes(line(event("a"), http_status=status, response_body="")) == [
+        ("a", "unknown", "no_reply")
+    ]
+
+
+def test_bodies_may_be_strings_that_hold_json() -> None:
+    body = json.dumps({"data": [event("a"), event("b")]})
+    logged = line(request_body=body, response_body=json.dumps(OK))
+    assert outcomes(logged) == [("a", "accepted", "0"), ("b", "accepted", "0")]
+
+
+@pytest.mark.parametrize("sent_at", [1768477920, 1768477920000, 1768477920000000, "1768477920"])
+def test_sent_at_may_be_an_epoch(sent_at: Any) -> None:
+    assert receipts(line(event("a"), sent_at=sent_at))[0].attempted_at == SENT_AT
+
+
+@pytest.mark.parametrize("sent_at", ["2026-01-15T06:52:00-05:00", "2026-01-15 11:52:00"])
+def test_sent_at_may_have_an_offset_or_none(sent_at: str) -> None:
+    assert receipts(line(event("a"), sent_at=sent_at))[0].attempted_at == SENT_AT
+
+
+@pytest.mark.parametrize("name", ["tiktok", "TikTok", "tiktok-events", None])
+def test_a_line_names_this_destination_or_none(name: str | None) -> None:
+    assert len(receipts(line(event("a"), destination=name))) == 1
+
+
+@pytest.mark.parametrize(
+    ("log_line", "reason"),
+    [
+        (line(event("a"), destination="meta"), "other_destination"),
+        (line(event("a"), destination=7), "other_destination"),
+        (line(event("a"), sent_at=None), "no_attempted_at"),
+        (line(event("a"), sent_at="yesterday"), "no_attempted_at"),
+        (line(), "no_events"),
+        (line(request_body=None), "bad_request_body"),
+        (line(request_body=""), "bad_request_body"),
+        (line(request_body="data=1"), "bad_request_body"),
+        (line(request_body=[event("a")]), "bad_request_body"),
+        (line(request_body={"data": {}}), "bad_request_body"),
+        (b'{"sent_at": 1, "request_body": {"data": [{"event_id"\n', "invalid_json"),
+        (b'{"sent_at": NaN}\n', "invalid_json"),
+        (b"[1]\n", "not_an_object"),
+        (b"12\n", "not_an_object"),
+        (b'{"sent_at": "\xff"}\n', "invalid_utf8"),
+        (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "nesting_too_deep"),
+        (line(request_body="[" * 100_000 + "]" * 100_000), "bad_request_body"),
+    ],
+)
+def test_what_cannot_be_read_is_quarantined_whole(log_line: bytes, reason: str) -> None:
+    assert refusal(log_line) == reason
+
+
+def test_details_tell_no_values_of_events() -> None:
+    (record,) = read(line(request_body="email=jane@example.com"))
+    assert isinstance(record, BadRecord)
+    assert "jane" not in record.detail
+
+
+def test_text_cut_inside_an_emoji_is_archived_as_it_came() -> None:
+    cut = line(event("a", properties={"description": "gift \ud83d"}))
+    assert rb"\ud83d" in cut
+    assert receipts(cut)[0].payload == cut.decode().rstrip("\n")
+    inside = line(request_body=json.dumps({"data": [event("a", page="\udc00")]}))
+    assert outcomes(inside) == [("a", "accepted", "0")]
+
+
+def test_an_event_that_is_no_object_keeps_its_place() -> None:
+    assert outcomes(line(None, event("b"), "?")) == [
+        (None, "accepted", "0"),
+        ("b", "accepted", "0"),
+        (None, "accepted", "0"),
+    ]
+
+
+def test_of_two_equal_keys_the_last_counts() -> None:
+    twice = line(event("a")).replace(b'"attempt": 1', b'"attempt": 1, "attempt": 2')
+    assert receipts(twice)[0].attempt == 2
+
+
+@pytest.mark.parametrize("attempt", [None, -1, 1.5, "second", True, 2**31, "9" * 20])
+def test_an_attempt_that_is_no_number_is_none(attempt: Any) -> None:
+    assert receipts(line(event("a"), attempt=attempt))[0].attempt is None
+
+
+def test_records_are_numbered_and_blank_lines_are_none() -> None:
+    log = [
+        b"\xef\xbb\xbf\n",
+        line(event("a")),
+        b"\r\n",
+        b" \t\n",
+        b"oops\r\n",
+        line(event("b"))[:-1],
+    ]
+    good, bad, last = read(*log)
+    assert isinstance(good, Parsed) and isinstance(last, Parsed)
+    assert (good.record_number, bad.record_number, last.record_number) == (0, 1, 2)
+    assert bad == BadRecord(1, "invalid_json", bad.detail, b"oops")  # type: ignore[union-attr]
+    assert last.receipts[0].record_number == 2
+
+
+def test_a_record_of_16_mib_is_read() -> None:
+    big = line(event("a", page="x" * (16 << 20)))
+    assert receipts(big)[0].event_id == "a"
