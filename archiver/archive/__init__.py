@@ -1,0 +1,1 @@
+"""The archive: Delta tables on a folder, written durably, one writer at a time."""

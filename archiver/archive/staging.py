@@ -1,0 +1,143 @@
+"""Rows in motion: buffered by partition, written to staged Parquet files, in bounded memory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from archiver.archive.store import StagedFile
+from archiver.archive.tables import Table
+
+_BUFFER_BYTES = 48 << 20
+_FILE_BYTES = 512 << 20
+_OPEN_FILES = 32
+# Long unique text gains nothing from a dictionary and costs time.
+_PLAIN = {"payload", "envelope", "data", "message_id", "event_id", "request_id", "record_number"}
+
+
+class StagedTable:
+    """Collects rows of one table and writes them as Parquet, one set of files per partition.
+
+    Args:
+        table: the table that the rows are for.
+        staging: the folder for staged files.
+    """
+
+    def __init__(self, table: Table, staging: Path) -> None:
+        self.table = table
+        self._staging = staging
+        self._buffer: list[pa.Table] = []
+        self._buffered_bytes = 0
+        self._open: dict[tuple[str, ...], _OpenFile] = {}
+        self._finished: list[StagedFile] = []
+        self.rows = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Take rows with all of the table's columns, partition columns included."""
+        if rows.num_rows == 0:
+            return
+        self.rows += rows.num_rows
+        self._buffer.append(rows)
+        self._buffered_bytes += rows.nbytes
+        if self._buffered_bytes >= _BUFFER_BYTES:
+            self._flush()
+
+    def adopt(self, other: StagedTable) -> None:
+        """Take over what another staged table of the same kind has collected."""
+        self.rows += other.rows
+        self._finished += other._finish_files()
+        self._buffer += other._buffer
+        self._buffered_bytes += other._buffered_bytes
+        other._buffer, other._buffered_bytes = [], 0
+        if self._buffered_bytes >= _BUFFER_BYTES:
+            self._flush()
+
+    def finish(self) -> list[StagedFile]:
+        """Write what is buffered, close all files, and return them."""
+        self._flush()
+        return self._finish_files()
+
+    def discard(self) -> None:
+        """Drop everything collected and remove its files."""
+        for file in self._finish_files():
+            file.staged.unlink()
+        self._buffer, self._buffered_bytes, self.rows = [], 0, 0
+
+    def _finish_files(self) -> list[StagedFile]:
+        for open_file in self._open.values():
+            self._finished.append(open_file.close())
+        self._open = {}
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        rows = pa.concat_tables(self._buffer)
+        self._buffer, self._buffered_bytes = [], 0
+        for key, part in _by_partition(rows, self.table.partitions):
+            if key not in self._open:
+                if len(self._open) >= _OPEN_FILES:
+                    oldest = next(iter(self._open))
+                    self._finished.append(self._open.pop(oldest).close())
+                self._open[key] = _OpenFile(self.table, key, self._staging)
+            open_file = self._open[key]
+            open_file.write(part)
+            if open_file.written_bytes >= _FILE_BYTES:
+                self._finished.append(self._open.pop(key).close())
+
+
+class _OpenFile:
+    def __init__(self, table: Table, key: tuple[str, ...], staging: Path) -> None:
+        staging.mkdir(parents=True, exist_ok=True)
+        self._table = table
+        self._partition = dict(zip(table.partitions, key, strict=True))
+        folders = [f"{name}={value}" for name, value in self._partition.items()]
+        name = f"part-{uuid.uuid4().hex}.zstd.parquet"
+        self._path = "/".join([*folders, name])
+        self._staged = staging / name
+        self._rows = 0
+        self.written_bytes = 0
+        schema = table.file_schema
+        self._writer = pq.ParquetWriter(
+            self._staged,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[n for n in schema.names if n not in _PLAIN],
+            write_statistics=[n for n in schema.names if n not in {"payload", "envelope", "data"}],
+        )
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows.select(self._table.file_schema.names))
+        self._rows += rows.num_rows
+        self.written_bytes += rows.nbytes
+
+    def close(self) -> StagedFile:
+        self._writer.close()
+        return StagedFile(self._table.name, self._staged, self._path, self._partition, self._rows)
+
+
+def _by_partition(
+    rows: pa.Table, partitions: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
+    """Split rows by their partition columns; order inside a partition is kept."""
+    if not partitions:
+        yield (), rows
+        return
+    keys = rows.select(list(partitions)).group_by(list(partitions)).aggregate([]).to_pylist()
+    keys.sort(key=lambda key: tuple(str(key[name]) for name in partitions))
+    if len(keys) == 1:
+        yield tuple(str(keys[0][name]) for name in partitions), rows
+        return
+    for key in keys:
+        mask = None
+        for name in partitions:
+            equal = pc.equal(rows[name], pa.scalar(key[name], rows.schema.field(name).type))
+            mask = equal if mask is None else pc.and_(mask, equal)
+        yield tuple(str(key[name]) for name in partitions), rows.filter(mask)

@@ -1,0 +1,227 @@
+"""The archive's tables as they are now, and the only way to add to them.
+
+A commit spans several tables and is atomic: data files are staged, a journal that names them is
+made durable, and only then are they moved into place and entered into the tables' logs. A run
+that dies before the journal leaves nothing but staged files, which the next run removes; one that
+dies after it is finished by the next run. Readers take live files from the logs only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.transaction import AddAction
+
+from archiver.archive.tables import TABLES, Table
+from archiver.files import fsync_file, fsync_folder, replace_durably
+
+_APPLICATION = "archiver"
+_CHECKPOINT_EVERY = 50
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One finished Parquet file that no log names yet.
+
+    Attributes:
+        table: name of the table.
+        staged: where it lies now.
+        path: where it will lie, relative to the table's folder.
+        partition: values of the partition columns, as text.
+        rows: number of rows.
+    """
+
+    table: str
+    staged: Path
+    path: str
+    partition: Mapping[str, str]
+    rows: int
+
+
+class Archive:
+    """The archive on one folder.
+
+    Args:
+        root: the folder; made by the first commit.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.staging = root / "_staging"
+        self._journal = root / "_journal.json"
+
+    def exists(self, table: Table) -> bool:
+        """Whether anything was ever committed to the table."""
+        return (self.root / table.name / "_delta_log").is_dir() and DeltaTable.is_deltatable(
+            str(self.root / table.name)
+        )
+
+    def live_files(self, table: Table) -> list[Path]:
+        """The table's data files according to its log, in a stable order."""
+        if not self.exists(table):
+            return []
+        folder = self.root / table.name
+        return sorted(folder / _unquoted(path) for path in self._open(table).file_uris())
+
+    def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
+        """All rows of a small table (ledger, coverage, backfills)."""
+        columns = columns or table.schema.names
+        schema = pa.schema([table.schema.field(name) for name in columns])
+        parts = [
+            pq.ParquetFile(path).read(columns=columns).cast(schema)
+            for path in self.live_files(table)
+        ]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def recover(self) -> None:
+        """Finish a commit that a dead run left behind, or remove its staged files.
+
+        Call it with the lock held, before anything else is written.
+        """
+        if self._journal.exists():
+            self._apply(json.loads(self._journal.read_text(encoding="utf-8")), redo=True)
+        if self.staging.exists():
+            shutil.rmtree(self.staging)
+
+    def commit(self, files: Iterable[StagedFile]) -> None:
+        """Add the staged files to their tables, all or none, durably."""
+        entries: dict[str, list[dict[str, Any]]] = {}
+        for file in files:
+            fsync_file(file.staged)
+            entries.setdefault(file.table, []).append(
+                {
+                    "staged": str(file.staged.relative_to(self.root)),
+                    "path": file.path,
+                    "size": file.staged.stat().st_size,
+                    "partition": dict(file.partition),
+                    "rows": file.rows,
+                }
+            )
+        if not entries:
+            return
+        tables = {name: self._create(TABLES[name]) for name in sorted(entries)}
+        sequence = 1 + max(t.transaction_version(_APPLICATION) or 0 for t in tables.values())
+        journal = {
+            "sequence": sequence,
+            "tables": {
+                name: {"version": tables[name].version(), "files": entries[name]} for name in tables
+            },
+        }
+        self.root.mkdir(parents=True, exist_ok=True)
+        draft = self._journal.with_suffix(".tmp")
+        draft.write_text(json.dumps(journal), encoding="utf-8")
+        replace_durably(draft, self._journal)
+        self._apply(journal, redo=False)
+
+    def _apply(self, journal: dict[str, Any], *, redo: bool) -> None:
+        for name, part in journal["tables"].items():
+            folder = self.root / name
+            if redo:
+                _drop_torn_log(folder / "_delta_log", part["version"])
+            for file in part["files"]:
+                staged, final = self.root / file["staged"], folder / file["path"]
+                if staged.exists():
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(staged, final)
+                    fsync_folder(final.parent)
+                    fsync_folder(final.parent.parent)
+            fsync_folder(folder)
+            self._commit_one(TABLES[name], part["files"], journal["sequence"])
+        self._journal.unlink()
+        fsync_folder(self.root)
+
+    def _commit_one(self, table: Table, files: list[dict[str, Any]], sequence: int) -> None:
+        delta = self._open(table)
+        if (delta.transaction_version(_APPLICATION) or 0) >= sequence:
+            return
+        folder = self.root / table.name
+        delta.create_write_transaction(
+            [
+                AddAction(
+                    path=file["path"],
+                    size=file["size"],
+                    partition_values=file["partition"],
+                    modification_time=int((folder / file["path"]).stat().st_mtime * 1000),
+                    data_change=True,
+                    stats=json.dumps({"numRecords": file["rows"]}),
+                )
+                for file in files
+            ],
+            mode="append",
+            schema=delta.schema(),
+            partition_by=list(table.partitions),
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(_APPLICATION, sequence)]
+            ),
+            post_commithook_properties=PostCommitHookProperties(
+                create_checkpoint=False, cleanup_expired_logs=False
+            ),
+        )
+        delta.update_incremental()
+        log = folder / "_delta_log"
+        fsync_file(log / f"{delta.version():020d}.json")
+        fsync_folder(log)
+        if delta.version() % _CHECKPOINT_EVERY == 0:
+            delta.create_checkpoint()
+            for path in log.glob("*checkpoint*"):
+                fsync_file(path)
+            fsync_folder(log)
+
+    def _open(self, table: Table) -> DeltaTable:
+        return DeltaTable(str(self.root / table.name))
+
+    def _create(self, table: Table) -> DeltaTable:
+        if self.exists(table):
+            return self._open(table)
+        folder = self.root / table.name
+        # A run that died while making the table left no data in it.
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        delta = DeltaTable.create(
+            str(folder), schema=table.schema, partition_by=list(table.partitions)
+        )
+        fsync_file(folder / "_delta_log" / f"{0:020d}.json")
+        fsync_folder(folder / "_delta_log")
+        fsync_folder(folder)
+        fsync_folder(self.root)
+        return delta
+
+
+def _drop_torn_log(log: Path, version_before: int) -> None:
+    """Remove what a power cut may have torn: log entries after the last durable commit."""
+    for path in sorted(log.glob("*.json")):
+        if not path.stem.isdigit() or int(path.stem) <= version_before:
+            continue
+        try:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                json.loads(line)
+            torn = path.stat().st_size == 0
+        except ValueError:
+            torn = True
+        if torn:
+            path.unlink()
+    newer = [
+        path
+        for path in log.glob("*.checkpoint*.parquet")
+        if int(path.name.split(".")[0]) > version_before
+    ]
+    for path in newer:
+        path.unlink()
+    if newer:
+        (log / "_last_checkpoint").unlink(missing_ok=True)
+
+
+def _unquoted(uri: str) -> str:
+    from urllib.parse import unquote, urlparse
+
+    return unquote(urlparse(uri).path) if "://" in uri else uri

@@ -1,0 +1,1 @@
+"""Inbound files: bytes → records → events."""

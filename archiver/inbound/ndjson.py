@@ -1,0 +1,221 @@
+"""One JSON object a line: plain NDJSON, and Segment's S3 raw logs.
+
+Source of the raw log's layout: Segment's documentation of its S3 destination
+(`segment-logs/{source}/{received day in ms}/….gz`, gzip NDJSON).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from archiver.inbound.base import BadRecord, EventBatch
+
+# Column → the event's key.
+KEYS = {
+    "message_id": "messageId",
+    "type": "type",
+    "event": "event",
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "event_time": "timestamp",
+    "original_timestamp": "originalTimestamp",
+    "sent_at": "sentAt",
+    "received_at": "receivedAt",
+}
+
+
+class _Texts(msgspec.Struct, gc=False):
+    """The typed keys where each is text, null or absent: nearly every event."""
+
+    messageId: str | None = None
+    type: str | None = None
+    event: str | None = None
+    userId: str | None = None
+    anonymousId: str | None = None
+    timestamp: str | None = None
+    originalTimestamp: str | None = None
+    sentAt: str | None = None
+    receivedAt: str | None = None
+
+
+_RAW_KEYS = msgspec.defstruct(
+    "_RawKeys", [(key, msgspec.Raw, msgspec.Raw(b"null")) for key in KEYS.values()], gc=False
+)
+_texts = msgspec.json.Decoder(_Texts).decode
+_raws = msgspec.json.Decoder(_RAW_KEYS).decode
+_WHITE = b" \t\r\n"
+
+
+class Ndjson:
+    """One JSON object a line, ended by LF or CRLF; blank lines are not records."""
+
+    name = "ndjson"
+
+    def detect(self, head: bytes) -> bool:
+        """Anything at all can be read as lines."""
+        return True
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[EventBatch]:
+        """Read line by line, in batches of a few MiB."""
+        first = 0
+        for block in _whole_lines(chunks):
+            batch = read_lines(block, first)
+            first += batch.records
+            yield batch
+
+
+class SegmentS3(Ndjson):
+    """Segment's S3 raw logs: NDJSON whose events carry what Segment adds on arrival."""
+
+    name = "segment-s3"
+
+    def detect(self, head: bytes) -> bool:
+        """Whether the first line is an event that Segment has received."""
+        line = head.lstrip(_WHITE).split(b"\n", 1)[0]
+        try:
+            event = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        except (ValueError, RecursionError):
+            return False
+        return {"type", "messageId", "receivedAt", "originalTimestamp"} <= event.keys()
+
+
+def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, cut behind line feeds."""
+    rest: list[bytes] = []
+    for chunk in chunks:
+        cut = chunk.rfind(b"\n") + 1
+        if cut == 0:
+            rest.append(chunk)
+            continue
+        rest.append(chunk[:cut])
+        yield b"".join(rest)
+        rest = [chunk[cut:]] if cut < len(chunk) else []
+    if rest:
+        yield b"".join(rest)
+
+
+def read_lines(block: bytes, first: int) -> EventBatch:
+    """Read whole lines into a batch.
+
+    Args:
+        block: lines, each ended by LF or CRLF; the last may have no end.
+        first: number of the first record.
+    """
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    if b"\r" in block:
+        lines = [line.removesuffix(b"\r") for line in lines]
+    if block.isascii() or _is_utf8(block):
+        try:
+            events = [_texts(line) for line in lines]
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return EventBatch(
+                record_numbers=list(range(first, first + len(lines))),
+                payloads=lines,
+                fields={
+                    column: [getattr(event, key) for event in events]
+                    for column, key in KEYS.items()
+                },
+            )
+    return _read_lines_with_care(lines, first)
+
+
+def _read_lines_with_care(lines: list[bytes], first: int) -> EventBatch:
+    batch = EventBatch(fields={column: [] for column in KEYS})
+    number = first
+    for line in lines:
+        if not line.strip(_WHITE):
+            continue
+        fields = typed_fields(line)
+        if isinstance(fields, dict):
+            batch.record_numbers.append(number)
+            batch.payloads.append(line)
+            for column, value in fields.items():
+                batch.fields[column].append(value)
+        else:
+            batch.bad.append(BadRecord(number, *fields, line))
+        number += 1
+    return batch
+
+
+def typed_fields(record: bytes) -> dict[str, str | None] | tuple[str, str]:
+    """Read one record's typed keys.
+
+    Returns:
+        Column → text, the JSON text of a number, or None for other types; or, where the record
+        is no event, a reason and a detail.
+    """
+    try:
+        text = record.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return "invalid_utf8", f"at byte {error.start}"
+    try:
+        raws = _raws(record)
+        return {column: _text_of(getattr(raws, key)) for column, key in KEYS.items()}
+    except msgspec.ValidationError:
+        return "not_an_object", "a JSON value of another type"
+    except msgspec.DecodeError as error:
+        detail = str(error)
+    except RecursionError:
+        return "nesting_too_deep", "beyond the JSON reader's limit"
+    # msgspec refuses lone surrogates, which JSON's grammar allows: the standard library decides.
+    try:
+        value = json.loads(
+            text, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        return "nesting_too_deep", "beyond the JSON reader's limit"
+    except ValueError:
+        return "invalid_json", detail
+    if not isinstance(value, dict):
+        return "not_an_object", "a JSON value of another type"
+    return {column: _plain_text(value.get(key)) for column, key in KEYS.items()}
+
+
+class _Number(str):
+    """A JSON number's own text."""
+
+    __slots__ = ()
+
+
+def _refuse_constant(name: str) -> Decimal:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _plain_text(value: Any) -> str | None:
+    if not isinstance(value, str) or not _is_encodable(value):
+        return None
+    return str(value)
+
+
+def _text_of(raw: msgspec.Raw) -> str | None:
+    data = bytes(raw).strip(_WHITE)
+    if data[:1] == b'"':
+        return msgspec.json.decode(data, type=str)
+    if data[:1] in b"-0123456789" and data:
+        return data.decode("ascii")
+    return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
