@@ -1,0 +1,1 @@
+"""The warehouse: a folder derived from the archive, published by atomic replace."""

@@ -1,0 +1,118 @@
+"""Publishes the warehouse: a new DuckDB file with views and small tables, put in place at once.
+
+The file holds no events, only views over immutable Parquet files, so that publishing costs the
+same however much is archived. A reader that has the old file open keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import duckdb
+
+from archiver import resources
+from archiver.archive.store import Archive
+from archiver.archive.tables import (
+    BACKFILLS,
+    COVERAGE,
+    EVENTS,
+    INBOUND_FILES,
+    INBOUND_PATHS,
+    QUARANTINE,
+    RECEIPT_TOTALS,
+    RECEIPTS,
+)
+from archiver.config import Config
+from archiver.files import replace_durably
+from archiver.warehouse.database import bind_table, connect
+from archiver.warehouse.load import bind_segments
+from archiver.warehouse.runs import bind_runs
+from archiver.warehouse.snapshot import Snapshot, read_snapshot
+
+DATABASE = "warehouse.duckdb"
+
+
+def publish(config: Config, archive: Archive) -> Path:
+    """Write a new database and put it in place. Hold the warehouse's lock.
+
+    Returns:
+        The published file.
+    """
+    folder = config.warehouse_path
+    draft = folder / f".{DATABASE}.draft"
+    for leftover in (draft, Path(f"{draft}.wal")):
+        leftover.unlink(missing_ok=True)
+    with connect(draft) as connection:
+        bind_archive(connection, config, archive)
+        for table in (INBOUND_FILES, INBOUND_PATHS, COVERAGE, BACKFILLS):
+            _freeze(connection, table.name)
+        _freeze(connection, "recurrences")
+        _freeze(connection, "superseded")
+        bind_runs(connection, folder)
+        _describe(connection)
+        connection.execute("CHECKPOINT")
+    # A client that wrote into the old file left a log that must not be replayed on the new one.
+    Path(f"{folder / DATABASE}.wal").unlink(missing_ok=True)
+    replace_durably(draft, folder / DATABASE)
+    return folder / DATABASE
+
+
+def bind_archive(
+    connection: duckdb.DuckDBPyConnection,
+    config: Config,
+    archive: Archive,
+    snapshot: Snapshot | None = None,
+) -> None:
+    """Make the views on archive and segments: the published database has them, reconcile too."""
+    snapshot = snapshot or read_snapshot(config.warehouse_path)
+    bind_segments(connection, config.warehouse_path, snapshot)
+    bind_table(connection, archive, EVENTS, "event_records")
+    for table in (
+        RECEIPTS,
+        RECEIPT_TOTALS,
+        QUARANTINE,
+        INBOUND_FILES,
+        INBOUND_PATHS,
+        COVERAGE,
+        BACKFILLS,
+    ):
+        bind_table(connection, archive, table)
+    for view in ("events", "conversions"):
+        connection.execute(f"CREATE VIEW {view} AS {resources.sql(f'tables/{view}')}")
+
+
+def _freeze(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Turn a view on a small table into the table itself."""
+    connection.execute(f"CREATE TABLE frozen AS SELECT * FROM {name}")
+    connection.execute(f"DROP VIEW {name}")
+    connection.execute(f"ALTER TABLE frozen RENAME TO {name}")
+
+
+def _documented() -> dict[str, dict[str, str]]:
+    path = resources.folder("sql") / "tables" / "columns.toml"
+    documented: dict[str, dict[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
+    return documented
+
+
+def _describe(connection: duckdb.DuckDBPyConnection) -> None:
+    """Comment every table and column, so that any client shows what it means."""
+    views = {
+        row[0]
+        for row in connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        ).fetchall()
+    }
+    for table, columns in _documented().items():
+        kind = "VIEW" if table in views else "TABLE"
+        for column, text in columns.items():
+            literal = "'" + text.replace("'", "''") + "'"
+            target = f"{kind} {table}" if column == "_" else f"COLUMN {table}.{column}"
+            connection.execute(f"COMMENT ON {target} IS {literal}")
+
+
+def database_path(folder: Path) -> Path | None:
+    """The published database, if any."""
+    path = folder / DATABASE
+    return path if os.path.exists(path) else None

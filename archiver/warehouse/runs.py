@@ -1,0 +1,181 @@
+"""The kept reconciliation runs: one folder each, never changed once it is there."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from archiver.archive.tables import AMOUNT, INSTANT, TEXT
+from archiver.files import fsync_file, fsync_folder, write_durably
+from archiver.warehouse.database import bind_files
+
+COUNTS = (
+    "accepted",
+    "pending",
+    "unknown",
+    "gap",
+    "missing",
+    "failed",
+    "rejected",
+    "ambiguous",
+    "conflict",
+    "suppressed",
+)
+
+_ID = [("run_id", TEXT), ("destination", TEXT)]
+
+# The tables of a run; each is a Parquet file in its folder, and a view over all runs.
+RUN_TABLES: dict[str, pa.Schema] = {
+    "reconciliation": pa.schema(
+        [
+            *_ID,
+            ("source", TEXT),
+            ("message_id", TEXT),
+            ("event_id", TEXT),
+            ("event", TEXT),
+            ("account_day", pa.date32()),
+            ("event_time", INSTANT),
+            ("status", TEXT),
+            ("reason", TEXT),
+            ("value", AMOUNT),
+            ("currency", TEXT),
+            ("attempts", pa.int64()),
+            ("resolved_outcome", TEXT),
+            ("code", TEXT),
+            ("backfill_deadline", INSTANT),
+            ("arrival", INSTANT),
+            ("file_id", TEXT),
+            ("record_number", pa.int64()),
+        ]
+    ),
+    "daily_gaps": pa.schema(
+        [
+            *_ID,
+            ("day", pa.date32()),
+            ("event", TEXT),
+            ("expected", pa.int64()),
+            *[(name, pa.int64()) for name in COUNTS],
+            ("unarchived", pa.int64()),
+            ("recoverable", pa.int64()),
+            ("expired", pa.int64()),
+            ("backfill_deadline", INSTANT),
+            ("provisional", pa.bool_()),
+        ]
+    ),
+    "daily_values": pa.schema(
+        [
+            *_ID,
+            ("day", pa.date32()),
+            ("event", TEXT),
+            ("currency", TEXT),
+            ("expected", AMOUNT),
+            *[(name, AMOUNT) for name in COUNTS],
+        ]
+    ),
+    "incidents": pa.schema(
+        [
+            *_ID,
+            ("starts_at", INSTANT),
+            ("ends_at", INSTANT),
+            ("diagnosis", TEXT),
+            ("conversions", pa.int64()),
+        ]
+    ),
+    "incident_values": pa.schema(
+        [
+            *_ID,
+            ("starts_at", INSTANT),
+            ("diagnosis", TEXT),
+            ("currency", TEXT),
+            ("value", AMOUNT),
+        ]
+    ),
+}
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was asked, kept in its folder as `run.json`.
+
+    Attributes:
+        run_id: hash of inputs, parameters and as-of.
+        as_of: the instant for which it is true, UTC.
+        from_day, to_day: account days, both ends included; None: no bound.
+        destinations: names in the configuration, with each one's account zone.
+        parameters: the settings that it was judged by, per destination.
+        no_time: conversions without any time, which are in no reconciliation, per destination.
+        newest_attempts: up to when each feed reaches, UTC, per destination; None: no receipt.
+        archiver_version: which program.
+    """
+
+    run_id: str
+    as_of: datetime
+    from_day: date | None
+    to_day: date | None
+    destinations: dict[str, str]
+    parameters: dict[str, dict[str, str]]
+    no_time: dict[str, int]
+    newest_attempts: dict[str, datetime | None]
+    archiver_version: str
+
+
+def runs_folder(warehouse: Path) -> Path:
+    """Where the kept runs are."""
+    return warehouse / "runs"
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The record of one kept run."""
+    return msgspec.json.decode((folder / "run.json").read_bytes(), type=RunRecord)
+
+
+def kept_runs(warehouse: Path) -> list[Path]:
+    """Folders of the kept runs; the one that was last asked for stands last."""
+    runs = [path.parent for path in runs_folder(warehouse).glob("[!.]*/run.json")]
+    return sorted(runs, key=lambda run: ((run / "run.json").stat().st_mtime_ns, run.name))
+
+
+def keep_run(connection: duckdb.DuckDBPyConnection, runs: Path, record: RunRecord) -> Path:
+    """Write the run's temporary tables and its record into a folder of its own, all or nothing."""
+    final = runs / record.run_id
+    draft = runs / f".{record.run_id}.draft"
+    draft.mkdir(parents=True, exist_ok=True)
+    for name in RUN_TABLES:
+        path = draft / f"{name}.parquet"
+        connection.execute(
+            f"COPY (FROM {name}) TO $path (FORMAT parquet, COMPRESSION zstd)", {"path": str(path)}
+        )
+        fsync_file(path)
+    write_durably(draft / "run.json", msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    os.replace(draft, final)
+    fsync_folder(final.parent)
+    return final
+
+
+def bind_runs(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    """Make the views over all kept runs, and the table `runs`."""
+    runs = kept_runs(warehouse)
+    for name, schema in RUN_TABLES.items():
+        bind_files(connection, name, [run / f"{name}.parquet" for run in runs], schema)
+    connection.execute(
+        "CREATE TABLE runs (run_id VARCHAR, as_of TIMESTAMPTZ, from_day DATE, to_day DATE,"
+        " destinations VARCHAR[], is_latest BOOLEAN, archiver_version VARCHAR)"
+    )
+    for run in runs:
+        record = read_run(run)
+        connection.execute(
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                record.run_id,
+                record.as_of,
+                record.from_day,
+                record.to_day,
+                list(record.destinations),
+                run == runs[-1],
+                record.archiver_version,
+            ],
+        )

@@ -1,0 +1,65 @@
+"""What the warehouse folder holds: which archive files are loaded, and into which segments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from archiver.files import write_durably
+
+# Segments that no snapshot names are kept this long: readers of an older snapshot use them.
+_GRACE_SECONDS = 24 * 3600
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The warehouse's state, replaced as a whole.
+
+    Attributes:
+        number: counts the loads.
+        events_loaded, conversions_loaded: data files of the archive's events table (relative to
+            the archive) that the segments cover.
+        event_segments, conversion_segments: Parquet files, relative to the warehouse folder.
+        recurrences, superseded: Parquet files, likewise; None before anything recurred.
+        rules: fingerprint of the rules that selected the conversions.
+    """
+
+    number: int = 0
+    events_loaded: list[str] = []
+    conversions_loaded: list[str] = []
+    event_segments: list[str] = []
+    conversion_segments: list[str] = []
+    recurrences: str | None = None
+    superseded: str | None = None
+    rules: str = ""
+
+    def files(self) -> Iterator[str]:
+        """All Parquet files that this snapshot names."""
+        yield from self.event_segments
+        yield from self.conversion_segments
+        for name in (self.recurrences, self.superseded):
+            if name is not None:
+                yield name
+
+
+def read_snapshot(folder: Path) -> Snapshot:
+    """The current snapshot; an empty one where there is none or a named file is missing."""
+    try:
+        snapshot = msgspec.json.decode((folder / "snapshot.json").read_bytes(), type=Snapshot)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return Snapshot()
+    if not all((folder / name).exists() for name in snapshot.files()):
+        return Snapshot(number=snapshot.number)
+    return snapshot
+
+
+def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
+    """Make a snapshot the current one, and remove segments that nobody needs any more."""
+    write_durably(folder / "snapshot.json", msgspec.json.encode(snapshot))
+    named = {folder / name for name in snapshot.files()}
+    for sub in ("events", "conversions", "recurring"):
+        for path in (folder / sub).glob("*"):
+            if path not in named and time.time() - path.stat().st_mtime > _GRACE_SECONDS:
+                path.unlink()
