@@ -1,0 +1,1 @@
+"""Reconciliation: archived conversions against what destinations acknowledged."""
