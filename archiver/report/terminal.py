@@ -1,0 +1,266 @@
+"""The report on a terminal of 100 columns, in words where numbers alone would mislead."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from archiver.report.model import GAP_PARTS, DestinationReport, Incident, Report, Row
+from archiver.texts import instant_text
+
+WIDTH = 100
+_MIN_EVENT_WIDTH = 22
+_WORDS = {
+    "missing": "no receipt at all",
+    "failed": "not delivered",
+    "rejected": "refused by the destination",
+    "ambiguous": "may have landed",
+    "conflict": "one id, different contents",
+}
+
+
+def render(report: Report) -> Group:
+    """The whole report, ready for a console."""
+    run = report.run
+    parts: list[RenderableType] = [
+        Text.assemble(
+            ("Gap report", "bold"),
+            f"  as of {_when(run.as_of)} · run {run.run_id}",
+        )
+    ]
+    for part in report.destinations:
+        parts += _destination(part, run.as_of)
+    if not report.destinations:
+        parts.append(Text("No destination is configured: nothing to reconcile."))
+    return Group(*parts)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print it, never wider than 100 columns."""
+    console.print(render(report), width=min(WIDTH, console.width))
+
+
+def table_text(report: Report) -> str:
+    """The same as plain text, for a file."""
+    console = Console(width=WIDTH, file=io.StringIO(), highlight=False, color_system=None)
+    print_report(report, console)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def _destination(part: DestinationReport, as_of: datetime) -> list[RenderableType]:
+    totals = part.totals
+    out: list[RenderableType] = [
+        Text(),
+        Text.assemble((part.destination, "bold cyan"), f"  days in {part.account_timezone}"),
+        Text(),
+        _headline(totals),
+    ]
+    if part.days:
+        out += [_table(part, totals), *_money(part, totals)]
+    for line in _explanations(part, totals, as_of):
+        out.append(Padding(line, (0, 0, 0, 2)))
+    return out
+
+
+def _headline(totals: Row) -> Text:
+    counts = totals.counts
+    if not counts["expected"]:
+        return Text("No conversion was expected in these days: check that the sources deliver.")
+    lost = [
+        f"{_amount(terms['gap'])} {currency}"
+        for currency, terms in totals.values.items()
+        if terms["gap"]
+    ]
+    if not counts["gap"]:
+        text = Text("No gap among settled conversions. ", "green")
+        if counts["unknown"]:
+            text.append(f"But {counts['unknown']:,} are unknown: see below.", "bold yellow")
+        return text
+    return Text.assemble(
+        (f"{counts['gap']:,} of {counts['expected']:,} conversions did not arrive", "bold red"),
+        (f", worth {' and '.join(lost)}" if lost else "", "bold red"),
+        ".",
+    )
+
+
+def _table(part: DestinationReport, totals: Row) -> Table:
+    shown = [
+        name
+        for name in ("expected", "accepted", "pending", "unknown", "gap")
+        if name != "pending" or totals.counts[name]
+    ]
+    aligned = {
+        currency: _aligned(_gap_amounts(part, totals, currency))
+        for currency in _money_columns(part, totals, shown)
+    }
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_footer=True)
+    table.add_column("day", footer="total", no_wrap=True)
+    # Names may be cut where numbers need the room; numbers never are.
+    table.add_column("event", overflow="ellipsis", min_width=_MIN_EVENT_WIDTH)
+    for name in shown:
+        table.add_column(name, footer=_count(totals, name), justify="right", no_wrap=True)
+    for currency, text_of in aligned.items():
+        total = text_of(totals.values[currency]["gap"])
+        table.add_column(f"gap {currency}", footer=total, justify="right", no_wrap=True)
+    for day, rows in part.by_day():
+        table.add_row(
+            f"{day.day}{' ~' if day.provisional else ''}",
+            "all" if len(rows) > 1 else rows[0].event,
+            *_cells(day, shown, aligned),
+            style="bold" if day.counts["gap"] else "",
+        )
+        for row in rows if len(rows) > 1 else ():
+            if _is_telling(row):
+                table.add_row("", f"  {row.event}", *_cells(row, shown, aligned), style="dim")
+    return table
+
+
+def _gap_amounts(part: DestinationReport, totals: Row, currency: str) -> list[Decimal]:
+    rows = [*part.days, *(day for day, _ in part.by_day()), totals]
+    return [row.values[currency]["gap"] for row in rows if currency in row.values]
+
+
+def _money_columns(part: DestinationReport, totals: Row, shown: list[str]) -> list[str]:
+    """The currencies that have a gap, where their columns fit beside the counts; else none."""
+    currencies = [c for c, terms in totals.values.items() if terms["gap"]]
+    width = len("2026-01-15 ~") + 1 + _MIN_EVENT_WIDTH + 1
+    width += sum(2 + max(len(name), len(_count(totals, name))) for name in shown)
+    for currency in currencies:
+        amounts = _gap_amounts(part, totals, currency)
+        text_of = _aligned(amounts)
+        width += 2 + max(len(f"gap {currency}"), *(len(text_of(a)) for a in amounts))
+    return currencies if width <= WIDTH else []
+
+
+def _count(row: Row, name: str) -> str:
+    return f"{row.counts[name]:,}"
+
+
+def _cells(
+    row: Row, shown: list[str], aligned: dict[str, Callable[[Decimal], str]]
+) -> Iterator[Text]:
+    styles = {"gap": "red", "unknown": "yellow", "pending": "yellow"}
+    for name in shown:
+        blank = not row.counts[name] and name != "expected"
+        yield Text("·") if blank else Text(_count(row, name), styles.get(name, ""))
+    for currency, text_of in aligned.items():
+        amount = row.values.get(currency, {}).get("gap")
+        yield Text(text_of(amount) if amount else "·")
+
+
+def _is_telling(row: Row) -> bool:
+    counts = row.counts
+    return bool(counts["gap"] or counts["unknown"] or counts["pending"])
+
+
+def _aligned(amounts: Iterable[Decimal | None]) -> Callable[[Decimal], str]:
+    """Renders amounts with equally many decimals, so that a column lines up."""
+    decimals = max((len(f"{a:f}".rstrip("0").partition(".")[2]) for a in amounts if a), default=2)
+    return lambda amount: f"{amount:,.{max(2, decimals)}f}"
+
+
+def _money(part: DestinationReport, totals: Row) -> list[RenderableType]:
+    """Money in a table of its own, where its columns do not fit beside the counts."""
+    currencies = [c for c, terms in totals.values.items() if terms["gap"]]
+    shown = ("expected", "accepted", "gap")
+    if not currencies or _money_columns(part, totals, [*shown, "pending", "unknown"]):
+        return []
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("currency")
+    for term in shown:
+        table.add_column(term, justify="right")
+    for currency in currencies:
+        terms = totals.values[currency]
+        text_of = _aligned(terms[term] for term in shown)
+        table.add_row(currency, *(text_of(terms[term]) for term in shown))
+    return [table]
+
+
+def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iterator[Text]:
+    counts = totals.counts
+    if counts["gap"]:
+        reasons = " · ".join(
+            f"{counts[name]:,} {name} ({_WORDS[name]})" for name in GAP_PARTS if counts[name]
+        )
+        yield _line("gap", reasons)
+        recoverable = f"{counts['recoverable']:,} can still be sent"
+        if totals.backfill_deadline:
+            recoverable += f", the first until {_when(totals.backfill_deadline)}"
+        if counts["expired"]:
+            recoverable += f"; {counts['expired']:,} are too old for the destination"
+        yield _line("recovery", recoverable)
+    for incident in part.incidents:
+        yield _line("incident", _incident(incident))
+    if counts["unknown"]:
+        silent = any(i.diagnosis == "receipts_missing" for i in part.incidents)
+        why = (
+            "the receipts feed was silent around them"
+            if silent
+            else "the receipts feed does not cover their time"
+            if part.newest_attempt
+            else "there are no receipts at all"
+        )
+        yield _line(
+            "unknown",
+            f"{counts['unknown']:,} conversions are neither delivered nor lost: {why} (coverage = "
+            f'"{part.coverage}"), or they have no id. If you know that the feed is complete for a '
+            f"time, vouch for it: archiver receipts --destination {part.destination} "
+            "--covers START/END",
+        )
+    if counts["pending"]:
+        yield _line(
+            "pending", f"{counts['pending']:,} conversions may still be retried by the hub."
+        )
+    if counts["suppressed"]:
+        yield _line(
+            "suppressed",
+            f"{counts['suppressed']:,} conversions must not be delivered and are not expected.",
+        )
+    if totals.provisional:
+        yield _line("~", "the day is provisional: late events and receipts may still change it.")
+    if counts["unarchived"]:
+        yield _line(
+            "unarchived",
+            f"{counts['unarchived']:,} receipts are for events that the archive does not have.",
+        )
+    if part.no_time:
+        yield _line(
+            "no_time", f"{part.no_time:,} conversions carry no time and are in no day above."
+        )
+    yield _line(
+        "feed",
+        f"receipts reach up to {_when(part.newest_attempt)}"
+        if part.newest_attempt
+        else "no receipts by this instant",
+    )
+
+
+def _line(label: str, text: str) -> Text:
+    return Text.assemble((f"{label}: ", "bold"), text)
+
+
+def _incident(incident: Incident) -> str:
+    lost = " and ".join(f"{_amount(v)} {c}" for c, v in incident.values.items() if v)
+    return (
+        f"{incident.diagnosis} from {_when(incident.start)} to {_when(incident.end)}: "
+        f"{incident.conversions:,} conversions" + (f", {lost}" if lost else "")
+    )
+
+
+def _amount(amount: Decimal) -> str:
+    return _aligned([amount])(amount)
+
+
+def _when(instant: datetime) -> str:
+    """To the minute, in UTC."""
+    text = instant_text(instant.replace(second=0, microsecond=0)) or ""
+    return text.replace("T", " ").replace(":00Z", " UTC")
