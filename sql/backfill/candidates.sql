@@ -1,0 +1,115 @@
+-- One row per conversion in the gap of a run, with what a backfill does with it: `send`,
+-- `expired`, or the reason for which it is left out, the first that holds.
+--
+-- Parameters: $as_of TIMESTAMPTZ, the instant of the export; $backfill_id VARCHAR;
+-- $pixel VARCHAR (`none`, `same_id`, `other_id`); $dedup_window_us BIGINT, microseconds, NULL where
+-- the destination recognises no repeated event; $include_rejected, $include_ambiguous,
+-- $include_beyond_dedup, $force BOOLEAN.
+-- Reads: reconciliation (of the run), conversion_occurrences, backfills (one row per event of an
+-- earlier backfill), receipts.
+-- Source: DESIGN §7.
+WITH gap_conversions AS (
+  SELECT
+    reconciliation.*,
+    reconciliation.event_time + TO_MICROSECONDS($dedup_window_us) AS dedup_ends_at
+  FROM reconciliation
+  WHERE reconciliation.status IN ('conflict', 'rejected', 'ambiguous', 'failed', 'missing')
+),
+
+suppressed_keys AS (
+  SELECT DISTINCT
+    conversion_occurrences.destination,
+    conversion_occurrences.event_id,
+    conversion_occurrences.event
+  FROM conversion_occurrences
+  WHERE conversion_occurrences.suppressed_reason IS NOT NULL
+),
+
+earlier_backfills AS (
+  SELECT
+    backfills.destination,
+    backfills.event_id,
+    backfills.event,
+    backfills.backfill_id,
+    backfills.as_of
+  FROM backfills
+  WHERE backfills.backfill_id <> $backfill_id
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY backfills.destination, backfills.event_id, backfills.event
+    ORDER BY backfills.as_of DESC, backfills.created_at DESC, backfills.backfill_id ASC
+  ) = 1
+),
+
+unsettled_backfills AS (
+  SELECT
+    earlier_backfills.destination,
+    earlier_backfills.event_id,
+    earlier_backfills.event,
+    earlier_backfills.backfill_id
+  FROM earlier_backfills
+  WHERE NOT EXISTS (
+    SELECT 1
+    FROM receipts
+    WHERE
+      receipts.destination = earlier_backfills.destination
+      AND receipts.event_id = earlier_backfills.event_id
+      AND COALESCE(receipts.event_name, earlier_backfills.event) = earlier_backfills.event
+      AND receipts.attempted_at > earlier_backfills.as_of
+      AND receipts.attempted_at <= $as_of
+  )
+),
+
+aligned AS (
+  SELECT
+    gap_conversions.*,
+    suppressed_keys.event_id IS NOT NULL AS is_suppressed,
+    unsettled_backfills.backfill_id AS earlier_backfill_id
+  FROM gap_conversions
+  LEFT JOIN suppressed_keys
+    ON
+      gap_conversions.destination = suppressed_keys.destination
+      AND gap_conversions.event_id = suppressed_keys.event_id
+      AND gap_conversions.event = suppressed_keys.event
+  LEFT JOIN unsettled_backfills
+    ON
+      gap_conversions.destination = unsettled_backfills.destination
+      AND gap_conversions.event_id = unsettled_backfills.event_id
+      AND gap_conversions.event = unsettled_backfills.event
+)
+
+SELECT
+  aligned.event_id,
+  aligned.event,
+  aligned.source,
+  aligned.message_id,
+  aligned.file_id,
+  aligned.record_number,
+  aligned.account_day,
+  aligned.arrival,
+  aligned.event_time,
+  aligned.status,
+  aligned.code,
+  aligned.attempts,
+  aligned.value,
+  aligned.currency,
+  aligned.backfill_deadline,
+  aligned.earlier_backfill_id,
+  COALESCE(aligned.dedup_ends_at >= $as_of, FALSE) AS is_within_dedup,
+  CASE
+    WHEN aligned.is_suppressed THEN 'suppressed'
+    WHEN aligned.status = 'conflict' THEN 'conflict'
+    WHEN aligned.status = 'rejected' AND NOT $include_rejected THEN 'rejected'
+    WHEN aligned.status = 'ambiguous' AND NOT $include_ambiguous THEN 'ambiguous'
+    WHEN aligned.earlier_backfill_id IS NOT NULL AND NOT $force THEN 'in_earlier_backfill'
+    WHEN aligned.event_time IS NULL THEN 'no_time'
+    WHEN aligned.backfill_deadline < $as_of THEN 'expired'
+    WHEN $pixel = 'other_id' AND NOT $include_beyond_dedup THEN 'pixel_other_id'
+    WHEN
+      ($pixel = 'same_id' OR aligned.status = 'ambiguous')
+      AND NOT COALESCE(aligned.dedup_ends_at >= $as_of, FALSE)
+      AND NOT $include_beyond_dedup
+      THEN 'beyond_dedup'
+    ELSE 'send'
+  END AS disposition
+FROM aligned
+ORDER BY aligned.event_time, aligned.event_id, aligned.event, aligned.file_id, aligned.record_number
