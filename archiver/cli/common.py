@@ -1,0 +1,187 @@
+"""What the commands share: options, the configuration, locks, JSON, the record of the last run."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archiver.errors import ArchiverError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from archiver.archive.store import Archive
+    from archiver.config import Config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Settings:
+    """What the group knows when a command starts.
+
+    Attributes:
+        path: the configuration file.
+        started_at: when the command started, UTC.
+    """
+
+    path: Path
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The configuration, read and checked on first use."""
+        from archiver.config import load_config
+
+        return load_config(self.path, os.environ)
+
+    @functools.cached_property
+    def archive(self) -> Archive:
+        """The archive that the configuration names."""
+        from archiver.archive.store import Archive
+
+        return Archive(self.config.archive_root)
+
+    @contextmanager
+    def locked(
+        self, what: str, *, archive: bool = False, warehouse: bool = False, wait: bool = False
+    ) -> Iterator[None]:
+        """Hold the locks that the command needs, in one order, and finish a dead run's commit."""
+        from archiver.archive.lock import writing
+
+        with ExitStack() as stack:
+            if archive:
+                stack.enter_context(writing(self.config.archive_root, what, wait=wait))
+                self.archive.recover()
+            if warehouse:
+                stack.enter_context(writing(self.config.warehouse_path, what, wait=wait))
+            yield
+
+    def record(self, command: str, exit_code: int, summary: dict[str, Any]) -> None:
+        """Keep when the command last ran and how it ended, for `status`."""
+        from archiver.files import write_durably
+        from archiver.texts import instant_text
+
+        folder = self.config.archive_root / "_last"
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "command": command,
+            "started_at": instant_text(self.started_at.replace(microsecond=0)),
+            "seconds": round(time.time() - self.started_at.timestamp(), 1),
+            "exit_code": exit_code,
+            "summary": summary,
+        }
+        write_durably(folder / f"{command}.json", json.dumps(record).encode())
+
+
+pass_settings = click.make_pass_decorator(Settings)
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant: ISO 8601, without an offset in UTC; a day means its first instant in UTC."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it, or fail with an example."""
+        if isinstance(value, datetime):
+            return value
+        from archiver.values import parse_instant
+
+        instant = parse_instant(value) if not str(value).strip().isdigit() else None
+        if instant is None:
+            self.fail(f"{value!r} is no instant; write 2026-01-19T12:00:00Z", param, ctx)
+        return instant
+
+
+class Day(click.ParamType[date]):
+    """A calendar day in the ad account's zone."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read it, or fail with an example."""
+        if isinstance(value, date):
+            return value
+        try:
+            if len(value) != 10:
+                raise ValueError
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write 2026-01-15", param, ctx)
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else."
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Say what would be done; change nothing."
+)
+wait_option = click.option("--wait", is_flag=True, help="Wait for another run to end.")
+
+
+def question_options(function: F) -> F:
+    """The options that say which destination, which days, and as of when."""
+    options = (
+        click.option("--destination", metavar="NAME", help="This destination only."),
+        click.option("--from", "from_day", type=Day(), help="First account day."),
+        click.option("--to", "to_day", type=Day(), help="Last account day, included."),
+        click.option(
+            "--as-of",
+            type=Instant(),
+            help="The instant for which the figures are true; what came later is ignored.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def check_days(from_day: date | None, to_day: date | None) -> None:
+    """Refuse a range that ends before it starts."""
+    if from_day is not None and to_day is not None and to_day < from_day:
+        raise click.UsageError(f"--to {to_day} lies before --from {from_day}")
+
+
+def print_json(document: Any) -> None:
+    """Print the one document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def console() -> Console:
+    """A console on stdout: as wide as the terminal, 100 columns where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 100
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def complain(error: ArchiverError, *, as_json: bool) -> None:
+    """Say on stderr what failed, why, and what to do next."""
+    click.echo(f"error: {error.doing}: {error.why}", err=True)
+    if error.hint:
+        click.echo(f"  next: {error.hint}", err=True)
+    if as_json:
+        print_json(
+            {
+                "error": {
+                    "doing": error.doing,
+                    "why": error.why,
+                    "next": error.hint,
+                    "exit_code": error.exit_code,
+                }
+            }
+        )

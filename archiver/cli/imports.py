@@ -1,0 +1,93 @@
+"""What `ingest` and `receipts` print, and the exit code of an import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.common import print_json
+from archiver.errors import EXIT_DONE, EXIT_PARTIAL
+
+if TYPE_CHECKING:
+    from archiver.archive.importer import FileResult
+
+_TOTALS = ("records", "archived", "quarantined", "bytes")
+
+
+def document(results: list[FileResult]) -> dict[str, Any]:
+    """The JSON document of an import (DESIGN §8)."""
+    return {
+        "files": [
+            {
+                "path": result.path,
+                "file_id": result.file_id,
+                "status": result.status,
+                "records": result.records,
+                "archived": result.archived,
+                "quarantined": result.quarantined,
+                "bytes": result.bytes,
+                "error": result.error,
+            }
+            for result in results
+        ],
+        "totals": {
+            "files": len(results),
+            **{name: sum(getattr(result, name) for result in results) for name in _TOTALS},
+        },
+    }
+
+
+def finish(
+    results: list[tuple[FileResult, float]], *, as_json: bool, dry_run: bool, unit: str
+) -> tuple[int, dict[str, Any]]:
+    """Print the results.
+
+    Args:
+        results: each file with the share of bad records that it may have.
+        as_json: as one document.
+        dry_run: nothing was written.
+        unit: what the records hold, as `events`.
+
+    Returns:
+        The exit code and the totals.
+    """
+    found = document([result for result, _ in results])
+    over = [r for r, allowed in results if r.bad_ratio > allowed]
+    failed = [r for r, _ in results if r.status == "failed"]
+    for result in failed:
+        click.echo(f"error: {result.error}", err=True)
+    for result in over:
+        click.echo(
+            f"error: {result.path}: {result.quarantined} of {result.records} records are bad, "
+            "more than max_bad_ratio; it is imported all the same, and they are in quarantine",
+            err=True,
+        )
+    if as_json:
+        print_json(found)
+    else:
+        _print_text([result for result, _ in results], dry_run=dry_run, unit=unit)
+    return (EXIT_PARTIAL if failed or over else EXIT_DONE), found["totals"]
+
+
+def _print_text(results: list[FileResult], *, dry_run: bool, unit: str) -> None:
+    for result in results:
+        if result.quarantined:
+            click.echo(f"{result.path}: {result.quarantined:,} of {result.records:,} quarantined")
+    by_status = {
+        status: [r for r in results if r.status == status]
+        for status in ("imported", "already_imported", "failed")
+    }
+    imported = by_status["imported"]
+    rows = sum(r.rows for r in imported)
+    records = sum(r.records for r in imported)
+    quarantined = sum(r.quarantined for r in imported)
+    extra = f" ({rows:,} receipts)" if unit == "receipts" and not dry_run else ""
+    verb = "would be " if dry_run else ""
+    click.echo(
+        f"{len(imported):,} files {verb}imported: {records:,} records = "
+        f"{records - quarantined:,} {'archived' if unit == 'events' else 'understood'}{extra}"
+        f" + {quarantined:,} quarantined; "
+        f"{len(by_status['already_imported']):,} known already, "
+        f"{len(by_status['failed']):,} failed"
+    )

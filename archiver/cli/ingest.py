@@ -1,0 +1,91 @@
+"""`archiver ingest`: inbound files into the archive."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import click
+
+from archiver.cli.common import (
+    Settings,
+    dry_run_option,
+    json_option,
+    pass_settings,
+    wait_option,
+)
+from archiver.errors import UsageError
+
+if TYPE_CHECKING:
+    from archiver.archive.importer import FileResult
+
+
+@click.command("ingest")
+@click.argument("paths", nargs=-1, metavar="[PATH… | -]")
+@click.option("--source", metavar="NAME", help="Whose events these are; all, without PATH.")
+@json_option
+@dry_run_option
+@wait_option
+@pass_settings
+def command(
+    settings: Settings,
+    paths: tuple[str, ...],
+    source: str | None,
+    as_json: bool,
+    dry_run: bool,
+    wait: bool,
+) -> int:
+    """Archive inbound files: every record byte for byte, or in quarantine with its reason.
+
+    PATH is a file, a folder or a glob; `-` is standard input; without PATH, the configured paths.
+    What was imported before, under whatever name or compression, is not imported again.
+    """
+    from archiver.archive.ingest import ingest
+    from archiver.cli.imports import finish
+    from archiver.inbound.paths import configured_paths, named_paths
+
+    config = settings.config
+    names = _sources(settings, source, bool(paths))
+    results: list[tuple[FileResult, float]] = []
+    lock = settings.locked("ingest", archive=True, wait=wait)
+    found = {
+        name: named_paths(paths, config.folder, sys.stdin.buffer)
+        if paths
+        else configured_paths(config.source(name).paths, config.folder)
+        for name in names
+    }
+    with nullcontext() if dry_run else lock:
+        for name in names:
+            source_settings = config.source(name)
+            results += [
+                (result, source_settings.max_bad_ratio)
+                for result in ingest(
+                    settings.archive,
+                    name,
+                    found[name],
+                    settings.started_at,
+                    format_name=source_settings.format,
+                    dry_run=dry_run,
+                )
+            ]
+        code, totals = finish(results, as_json=as_json, dry_run=dry_run, unit="events")
+        if not dry_run:
+            settings.record("ingest", code, totals)
+    return code
+
+
+def _sources(settings: Settings, source: str | None, has_paths: bool) -> list[str]:
+    known = sorted(settings.config.sources)
+    if source is not None:
+        settings.config.source(source)
+        return [source]
+    if not known:
+        raise UsageError("ingesting", "no source is configured", "add [sources.NAME]")
+    if has_paths and len(known) > 1:
+        raise UsageError(
+            "ingesting named files",
+            "there are several sources",
+            f"say which with --source: {', '.join(known)}",
+        )
+    return known

@@ -1,0 +1,76 @@
+"""`archiver init`: a commented configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archiver.cli.common import dry_run_option, json_option, print_json
+from archiver.errors import UsageError
+
+TEMPLATE = """\
+# Configuration of archiver. Paths are relative to this file.
+# A variable overrides a key: ARCHIVER_ARCHIVE_ROOT=/mnt/archive archiver ingest
+
+[archive]
+root = "data/archive"                     # the raw copy: back this up
+
+[warehouse]
+path = "data/warehouse"                   # analysts open data/warehouse/warehouse.duckdb
+
+[sources.web]
+paths = ["data/inbound/**/*.gz"]          # files, folders, globs
+# format = "segment-s3"                   # default: detected by content
+# max_bad_ratio = 0.01                    # more bad records than this in one file: exit 4
+
+[destinations.tiktok]
+type = "tiktok-events"
+sources = ["web"]                         # default: all
+preset = "segment"                        # event names, ids and fields as Segment sends them
+event_source = "web"
+event_source_id = "PIXEL_CODE"            # your pixel code
+pixel = "none"                            # does the site also run the browser pixel?
+                                          # "none", "same_id" or "other_id"; see the README
+account_timezone = "America/New_York"     # zone of the ad account: its calendar days count
+# integration = "TikTok Conversions"      # its name in Segment's `integrations`
+retry_window = "4h"                       # how long the hub retries
+provisional_after = "72h"                 # younger days are marked provisional
+# max_age = "7d"                          # older events are not sent; TikTok documents no limit
+# dedup_window = "48h"                    # how long a repeated event is recognised
+receipts = ["data/receipts/tiktok/*.ndjson"]
+# receipts_format = "api-log"             # default: detected; or generic-ndjson, generic-csv
+reports = "all"                           # or "failures": the feed lists failures only
+coverage = "infer"                        # or "daily", "complete": what the feed's silence means
+max_gap_ratio = 0.01                      # a day over this ratio and min_gap: reconcile exits 3
+min_gap = 5
+# incident_min = 10                       # quieter hours neither start nor end an incident
+
+# For a generic receipts feed: our column = theirs, their word = our outcome.
+# [destinations.tiktok.receipts_columns]
+# event_id = "message_id"
+# attempted_at = "sent_at"
+# [destinations.tiktok.receipts_outcomes]
+# delivered = "accepted"
+# error = "failed"
+"""
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("."))
+@json_option
+@dry_run_option
+def command(folder: Path, as_json: bool, dry_run: bool) -> None:
+    """Write a commented archiver.toml into FOLDER (default: here)."""
+    path = folder / "archiver.toml"
+    if path.exists():
+        raise UsageError(
+            f"writing {path}", "it exists already", "edit it, or remove it and run this again"
+        )
+    if not dry_run:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(TEMPLATE, encoding="utf-8")
+    if as_json:
+        print_json({"path": str(path)})
+    else:
+        click.echo(f"{path} is written. Say where your files are, then: archiver ingest")

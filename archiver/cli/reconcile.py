@@ -1,0 +1,94 @@
+"""`archiver reconcile`: archived conversions against what destinations acknowledged."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archiver.cli.common import (
+    Settings,
+    check_days,
+    dry_run_option,
+    json_option,
+    pass_settings,
+    print_json,
+    question_options,
+    wait_option,
+)
+from archiver.errors import EXIT_DONE, EXIT_GAP
+
+if TYPE_CHECKING:
+    from archiver.report.model import Report
+
+
+@click.command("reconcile")
+@question_options
+@json_option
+@dry_run_option
+@wait_option
+@pass_settings
+def command(
+    settings: Settings,
+    destination: str | None,
+    from_day: date | None,
+    to_day: date | None,
+    as_of: datetime | None,
+    as_json: bool,
+    dry_run: bool,
+    wait: bool,
+) -> int:
+    """Give every conversion one status, count the gap per day, and keep the run.
+
+    Loads first what is new in the archive. Ends with exit code 3 where the gap of some day is over
+    the threshold of its destination (max_gap_ratio and min_gap).
+    """
+    from archiver.reconcile.run import Question, reconcile
+    from archiver.report.model import build_report, days_over_threshold
+    from archiver.warehouse.load import load
+    from archiver.warehouse.publish import publish
+
+    check_days(from_day, to_day)
+    config = settings.config
+    question = Question(as_of or settings.started_at, destination, from_day, to_day)
+    with settings.locked("reconcile", warehouse=True, wait=wait):
+        if dry_run:
+            with tempfile.TemporaryDirectory() as scratch:
+                report = build_report(
+                    reconcile(config, settings.archive, question, keep_in=Path(scratch))
+                )
+        else:
+            load(config, settings.archive)
+            report = build_report(reconcile(config, settings.archive, question))
+            publish(config, settings.archive)
+        over = days_over_threshold(report, config)
+        code = EXIT_GAP if over else EXIT_DONE
+        if not dry_run:
+            settings.record("reconcile", code, {"run_id": report.run.run_id})
+    if as_json:
+        from archiver.report.formats import as_json as document
+
+        print_json(document(report))
+    else:
+        _print_text(report)
+    for name, day in over:
+        click.echo(
+            f"{name} {day.day}: {day.counts['gap']:,} of {day.counts['expected']:,} conversions "
+            "in the gap, over the threshold",
+            err=True,
+        )
+    return code
+
+
+def _print_text(report: Report) -> None:
+    for part in report.destinations:
+        counts = part.totals.counts
+        click.echo(
+            f"{part.destination}: {counts['expected']:,} expected = {counts['accepted']:,} accepted"
+            f" + {counts['pending']:,} pending + {counts['unknown']:,} unknown"
+            f" + {counts['gap']:,} gap"
+        )
+    click.echo(f"run {report.run.run_id} is kept: archiver report shows it")

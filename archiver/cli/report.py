@@ -1,0 +1,102 @@
+"""`archiver report`: a kept run, for people and scripts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from archiver.cli.common import (
+    Settings,
+    check_days,
+    console,
+    json_option,
+    pass_settings,
+    question_options,
+)
+from archiver.errors import UsageError
+
+
+@click.command("report")
+@question_options
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    show_default=True,
+    help="parquet needs --output.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead of stdout.",
+)
+@json_option
+@pass_settings
+def command(
+    settings: Settings,
+    destination: str | None,
+    from_day: date | None,
+    to_day: date | None,
+    as_of: datetime | None,
+    format_name: str,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Show the gap per day: a run that was kept, the last one by default.
+
+    With --as-of, the last run for that instant.
+    """
+    from archiver.report import formats
+    from archiver.report.model import build_report
+    from archiver.report.terminal import print_report, table_text
+
+    check_days(from_day, to_day)
+    if destination is not None:
+        settings.config.destination(destination)
+    if as_json:
+        format_name = "json"
+    if format_name == "parquet" and output is None:
+        raise click.UsageError("--format parquet needs --output FILE")
+    folder = _kept_run(settings, destination, as_of)
+    report = build_report(folder, destination=destination, from_day=from_day, to_day=to_day)
+    if format_name == "parquet" and output is not None:
+        formats.write_parquet(report, output)
+    elif format_name == "table" and output is None:
+        print_report(report, console())
+        return 0
+    else:
+        text = {
+            "table": table_text,
+            "json": formats.json_text,
+            "csv": formats.csv_text,
+        }[format_name](report)
+        if output is None:
+            click.echo(text, nl=False)
+            return 0
+        output.write_text(text, encoding="utf-8")
+    click.echo(f"{output} is written", err=True)
+    return 0
+
+
+def _kept_run(settings: Settings, destination: str | None, as_of: datetime | None) -> Path:
+    from archiver.texts import instant_text
+    from archiver.warehouse.runs import kept_runs, read_run
+
+    runs = kept_runs(settings.config.warehouse_path)
+    suiting = [
+        run
+        for run in runs
+        if (as_of is None or read_run(run).as_of == as_of)
+        and (destination is None or destination in read_run(run).destinations)
+    ]
+    if suiting:
+        return suiting[-1]
+    if not runs:
+        why = "no run is kept yet"
+    else:
+        known = sorted({instant_text(read_run(run).as_of) or "" for run in runs})[-5:]
+        why = f"none is kept for that; the last kept are as of {', '.join(known)}"
+    raise UsageError("looking for a run to show", why, "make one: archiver reconcile")

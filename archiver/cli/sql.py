@@ -1,0 +1,60 @@
+"""`archiver sql`: a query on the published warehouse, read-only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archiver.cli.common import Settings, console, json_option, pass_settings
+
+
+@click.command("sql")
+@click.argument("query", required=False)
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run the statements of a file; the last one's rows are shown.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    show_default=True,
+    help="parquet needs --output.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead of stdout.",
+)
+@json_option
+@pass_settings
+def command(
+    settings: Settings,
+    query: str | None,
+    file: Path | None,
+    format_name: str,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Run a QUERY, or a file of queries, on the published warehouse, read-only.
+
+    Any DuckDB client can open the same file; this one needs no installation and shows times in UTC.
+    """
+    from archiver.warehouse.query import run_query, write_rows
+
+    if (query is None) == (file is None):
+        raise click.UsageError("give a QUERY or --file, one of them")
+    text = query if query is not None else file.read_text(encoding="utf-8") if file else ""
+    if as_json:
+        format_name = "json"
+    if format_name == "parquet" and output is None:
+        raise click.UsageError("--format parquet needs --output FILE")
+    with run_query(settings.config.warehouse_path, text) as rows:
+        write_rows(rows, format_name, output, console)
+    if output is not None:
+        click.echo(f"{output} is written", err=True)
+    return 0

@@ -1,0 +1,84 @@
+"""`archiver status`: when what last ran, how far each feed reaches, what is open."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from archiver.cli.common import Settings, console, json_option, pass_settings, print_json
+
+_COMMANDS = ("ingest", "receipts", "load", "reconcile", "backfill")
+
+
+@click.command("status")
+@json_option
+@pass_settings
+def command(settings: Settings, as_json: bool) -> int:
+    """Say when each step last ran, up to which time each feed reaches, and what is open."""
+    from archiver.report.status import read_status
+
+    status: dict[str, Any] = {"last_runs": _last_runs(settings)}
+    status |= read_status(settings.config, settings.archive)
+    if as_json:
+        print_json(status)
+    else:
+        _print_text(status)
+    return 0
+
+
+def _last_runs(settings: Settings) -> dict[str, Any]:
+    folder = settings.config.archive_root / "_last"
+    found = {}
+    for name in _COMMANDS:
+        path = folder / f"{name}.json"
+        found[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return found
+
+
+def _print_text(status: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    out = console()
+    steps = Table("step", "last run", "took", "exit", box=box.SIMPLE_HEAD)
+    for name, run in status["last_runs"].items():
+        if run is None:
+            steps.add_row(name, "never", "", "")
+        else:
+            steps.add_row(name, run["started_at"], f"{run['seconds']} s", str(run["exit_code"]))
+    out.print(steps)
+    feeds = Table("feed", "kind", "reaches up to", "files", "quarantined", box=box.SIMPLE_HEAD)
+    for feed in status["feeds"]:
+        feeds.add_row(
+            feed["name"],
+            feed["kind"],
+            feed["reaches_up_to"] or "nothing yet",
+            f"{feed['files']:,}",
+            f"{feed['quarantined']:,}",
+        )
+    out.print(feeds)
+    if status["waiting_data_files"]:
+        out.print(
+            f"{status['waiting_data_files']:,} data files of the archive are not loaded yet: "
+            "archiver load"
+        )
+    if status["run"] is None:
+        out.print("Nothing was reconciled yet: archiver reconcile")
+        return
+    out.print(f"Open, as of {status['run']['as_of']} (run {status['run']['run_id']}):")
+    for part in status["run"]["destinations"]:
+        worth = ", ".join(f"{v} {c}" for c, v in part["gap_value"].items())
+        out.print(
+            f"  {part['destination']}: gap {part['gap']:,}{f' ({worth})' if worth else ''}, "
+            f"{part['recoverable']:,} recoverable"
+            + (
+                f", the first until {part['backfill_deadline']}"
+                if part["backfill_deadline"]
+                else ""
+            )
+            + f"; unknown {part['unknown']:,}, pending {part['pending']:,}, "
+            f"incidents {len(part['incidents'])}, "
+            f"{part['unsettled_backfill_events']:,} events in unsettled backfills"
+        )
