@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -12,6 +13,9 @@ from archiver.inbound.base import EventBatch
 from archiver.values import parse_instant
 
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
+_YEAR_9999 = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+# Shorter text may be an hour without minutes, which Arrow reads and `parse_instant` does not.
+_FULL_CHARS = 20
 _TIMES = ("event_time", "original_timestamp", "sent_at", "received_at")
 
 
@@ -32,7 +36,7 @@ def event_rows(batch: EventBatch, source: str, file_id: str, imported_at: dateti
         "source": _constant(source, count, pa.string()),
         "file_id": _constant(file_id, count, pa.string()),
         "record_number": pa.array(batch.record_numbers, pa.int64()),
-        "payload": pa.array(batch.payloads, pa.string()),
+        "payload": _texts(batch.payloads),
         "envelope": pa.array(batch.envelopes, pa.string())
         if batch.envelopes
         else pa.nulls(count, pa.string()),
@@ -47,17 +51,25 @@ def event_rows(batch: EventBatch, source: str, file_id: str, imported_at: dateti
     return pa.table([columns[name] for name in EVENTS.schema.names], schema=EVENTS.schema)
 
 
-def instants(values: list[str | None]) -> pa.Array:
+def instants(values: Sequence[str | None]) -> pa.Array:
     """Read times, all at once where every one is ISO 8601 with a zone, else one by one."""
     if not any(values):
         return pa.nulls(len(values), INSTANT)
     try:
-        read = pc.cast(pa.array(values, pa.string()), INSTANT)
-        if pc.min(read).as_py() >= _YEAR_1:
+        texts = pa.array(values, pa.string())
+        read = pc.cast(texts, INSTANT)
+        is_full = pc.min(pc.binary_length(texts)).as_py() >= _FULL_CHARS
+        if is_full and _YEAR_1 <= pc.min(read).as_py() <= pc.max(read).as_py() <= _YEAR_9999:
             return read
     except (pa.ArrowInvalid, ValueError, OverflowError):
         pass
     return pa.array([parse_instant(value) for value in values], INSTANT)
+
+
+def _texts(values: list[bytes]) -> pa.Array:
+    """Bytes that are known to be UTF-8, as text, without checking them once more."""
+    data = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(data), data.buffers())
 
 
 def _constant(value: object, count: int, kind: pa.DataType) -> pa.Array:

@@ -16,8 +16,24 @@ from archiver.archive.tables import Table
 _BUFFER_BYTES = 48 << 20
 _FILE_BYTES = 512 << 20
 _OPEN_FILES = 32
-# Long unique text gains nothing from a dictionary and costs time.
-_PLAIN = {"payload", "envelope", "data", "message_id", "event_id", "request_id", "record_number"}
+# Only what repeats gains from a dictionary; on the rest it costs time.
+_REPEATING = {
+    "destination",
+    "source",
+    "kind",
+    "file_id",
+    "type",
+    "event",
+    "event_name",
+    "outcome",
+    "code",
+    "message",
+    "currency",
+    "reason",
+    "path",
+    "imported_at",
+}
+_UNBOUNDED = {"payload", "envelope", "data"}
 
 
 class StagedTable:
@@ -109,8 +125,8 @@ class _OpenFile:
             schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[n for n in schema.names if n not in _PLAIN],
-            write_statistics=[n for n in schema.names if n not in {"payload", "envelope", "data"}],
+            use_dictionary=[n for n in schema.names if n in _REPEATING],
+            write_statistics=[n for n in schema.names if n not in _UNBOUNDED],
         )
 
     def write(self, rows: pa.Table) -> None:

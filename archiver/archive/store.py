@@ -89,6 +89,8 @@ class Archive:
         """
         if self._journal.exists():
             self._apply(json.loads(self._journal.read_text(encoding="utf-8")), redo=True)
+        for name in TABLES:
+            _drop_torn_table(self.root / name)
         if self.staging.exists():
             shutil.rmtree(self.staging)
 
@@ -108,6 +110,7 @@ class Archive:
             )
         if not entries:
             return
+        fsync_folder(self.staging)
         tables = {name: self._create(TABLES[name]) for name in sorted(entries)}
         sequence = 1 + max(t.transaction_version(_APPLICATION) or 0 for t in tables.values())
         journal = {
@@ -195,6 +198,20 @@ class Archive:
         fsync_folder(folder)
         fsync_folder(self.root)
         return delta
+
+
+def _drop_torn_table(folder: Path) -> None:
+    """Remove a table that a power cut tore while it was made; it never held a row."""
+    log = folder / "_delta_log"
+    if [path.name for path in log.glob("*.json")] != [f"{0:020d}.json"]:
+        return
+    try:
+        lines = (log / f"{0:020d}.json").read_text(encoding="utf-8").splitlines()
+        actions = {action for line in lines for action in json.loads(line)}
+    except ValueError:
+        actions = set()
+    if not {"protocol", "metaData"} <= actions:
+        shutil.rmtree(folder)
 
 
 def _drop_torn_log(log: Path, version_before: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class EventBatch:
 
     record_numbers: list[int] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
-    fields: dict[str, list[str | None]] = field(default_factory=dict)
+    fields: dict[str, Sequence[str | None]] = field(default_factory=dict)
     envelopes: list[bytes] | None = None
     bad: list[BadRecord] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from archiver.inbound.base import BadRecord, EventBatch
 
@@ -30,7 +31,7 @@ KEYS = {
 
 
 class _Texts(msgspec.Struct, gc=False):
-    """The typed keys where each is text, null or absent: nearly every event."""
+    """The typed keys, in the order of KEYS, where each is text, null or absent: nearly all."""
 
     messageId: str | None = None
     type: str | None = None
@@ -120,16 +121,16 @@ def read_lines(block: bytes, first: int) -> EventBatch:
             return EventBatch(
                 record_numbers=list(range(first, first + len(lines))),
                 payloads=lines,
-                fields={
-                    column: [getattr(event, key) for event in events]
-                    for column, key in KEYS.items()
-                },
+                fields=dict(zip(KEYS, zip(*map(astuple, events), strict=True), strict=True))
+                if events
+                else {column: [] for column in KEYS},
             )
     return _read_lines_with_care(lines, first)
 
 
 def _read_lines_with_care(lines: list[bytes], first: int) -> EventBatch:
-    batch = EventBatch(fields={column: [] for column in KEYS})
+    columns: dict[str, list[str | None]] = {column: [] for column in KEYS}
+    batch = EventBatch(fields={**columns})
     number = first
     for line in lines:
         if not line.strip(_WHITE):
@@ -139,7 +140,7 @@ def _read_lines_with_care(lines: list[bytes], first: int) -> EventBatch:
             batch.record_numbers.append(number)
             batch.payloads.append(line)
             for column, value in fields.items():
-                batch.fields[column].append(value)
+                columns[column].append(value)
         else:
             batch.bad.append(BadRecord(number, *fields, line))
         number += 1
