@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,6 +58,7 @@ def command(
     from archiver.cli.imports import finish
     from archiver.inbound.paths import configured_paths, named_paths
     from archiver.receipts.base import ReceiptSettings
+    from archiver.texts import instant_text
 
     config = settings.config
     names = _destinations(settings, destination, bool(paths) or covers is not None)
@@ -76,7 +77,11 @@ def command(
             start, end = _range(covers, config.destination(names[0]))
             if not dry_run:
                 vouch(settings.archive, names[0], start, end, settings.started_at)
-            click.echo(f"{names[0]}: the feed is vouched for from {start} to {end}", err=True)
+            click.echo(
+                f"{names[0]}: vouched for its feed from {instant_text(start.astimezone(UTC))} "
+                f"up to {instant_text(end.astimezone(UTC))}",
+                err=True,
+            )
         for name in names:
             about = config.destination(name)
             try:

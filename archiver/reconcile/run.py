@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from archiver import __version__
+from archiver import __version__, resources
 from archiver.archive.store import Archive
 from archiver.archive.tables import COVERAGE, INBOUND_FILES, INBOUND_PATHS
 from archiver.config import Config, DestinationSettings
@@ -205,6 +205,7 @@ def _run_id(
         "from_day": str(question.from_day),
         "to_day": str(question.to_day),
         "archiver": __version__,
+        "sql": [resources.sql(f"reconcile/{step}") for step in _STEPS],
     }
     text = json.dumps(inputs, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -215,12 +216,7 @@ def _rows(table: pa.Table) -> list[tuple[str, ...]]:
 
 
 def _no_time(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, int]:
-    found = dict(
-        connection.execute(
-            "SELECT destination, COUNT(*) FROM conversion_occurrences WHERE arrival IS NULL"
-            " GROUP BY destination"
-        ).fetchall()
-    )
+    found = dict(run(connection, "reconcile/no_time").fetchall())
     return {name: found.get(name, 0) for name in names}
 
 

@@ -6,7 +6,6 @@ same however much is archived. A reader that has the old file open keeps it.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
@@ -45,6 +44,7 @@ def publish(config: Config, archive: Archive) -> Path:
     for leftover in (draft, Path(f"{draft}.wal")):
         leftover.unlink(missing_ok=True)
     with connect(draft) as connection:
+        connection.execute("BEGIN")
         bind_archive(connection, config, archive)
         for table in (INBOUND_FILES, INBOUND_PATHS, COVERAGE, BACKFILLS):
             _freeze(connection, table.name)
@@ -52,6 +52,7 @@ def publish(config: Config, archive: Archive) -> Path:
         _freeze(connection, "superseded")
         bind_runs(connection, folder)
         _describe(connection)
+        connection.execute("COMMIT")
         connection.execute("CHECKPOINT")
     # A client that wrote into the old file left a log that must not be replayed on the new one.
     Path(f"{folder / DATABASE}.wal").unlink(missing_ok=True)
@@ -90,29 +91,25 @@ def _freeze(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     connection.execute(f"ALTER TABLE frozen RENAME TO {name}")
 
 
-def _documented() -> dict[str, dict[str, str]]:
-    path = resources.folder("sql") / "tables" / "columns.toml"
-    documented: dict[str, dict[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
-    return documented
-
-
 def _describe(connection: duckdb.DuckDBPyConnection) -> None:
     """Comment every table and column, so that any client shows what it means."""
-    views = {
-        row[0]
-        for row in connection.execute(
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal"
-        ).fetchall()
-    }
-    for table, columns in _documented().items():
-        kind = "VIEW" if table in views else "TABLE"
-        for column, text in columns.items():
-            literal = "'" + text.replace("'", "''") + "'"
-            target = f"{kind} {table}" if column == "_" else f"COLUMN {table}.{column}"
-            connection.execute(f"COMMENT ON {target} IS {literal}")
+    path = resources.folder("sql") / "tables" / "columns.toml"
+    documented: dict[str, dict[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
+    relations = connection.execute(
+        "SELECT view_name, 'VIEW' FROM duckdb_views() WHERE NOT internal"
+        " UNION ALL SELECT table_name, 'TABLE' FROM duckdb_tables() ORDER BY ALL"
+    ).fetchall()
+    columns = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    ).fetchall()
+    for relation, kind in relations:
+        _comment(connection, f"{kind} {relation}", documented[relation]["_"])
+    for relation, column in columns:
+        text = documented[relation].get(column) or documented["any"].get(column)
+        if text is not None:
+            _comment(connection, f'COLUMN {relation}."{column}"', text)
 
 
-def database_path(folder: Path) -> Path | None:
-    """The published database, if any."""
-    path = folder / DATABASE
-    return path if os.path.exists(path) else None
+def _comment(connection: duckdb.DuckDBPyConnection, target: str, text: str) -> None:
+    literal = "'" + text.replace("'", "''") + "'"
+    connection.execute(f"COMMENT ON {target} IS {literal}")

@@ -100,9 +100,15 @@ SELECT
   COALESCE(keyed_and_keyless.currency, 'XXX') AS currency,
   keyed_and_keyless.suppressed_reason,
   keyed_and_keyless.variants,
-  LEAST(
-    keyed_and_keyless.event_time + destinations.max_age, TIMESTAMPTZ '9999-12-31 00:00:00+00'
-  ) AS backfill_deadline
+  CASE
+    WHEN
+      keyed_and_keyless.event_time IS NOT NULL
+      AND destinations.max_age IS NOT NULL
+      THEN LEAST(
+        keyed_and_keyless.event_time + destinations.max_age,
+        TIMESTAMPTZ '9999-12-31 00:00:00+00'
+      )
+  END AS backfill_deadline
 FROM keyed_and_keyless
 INNER JOIN destinations
   ON keyed_and_keyless.destination = destinations.destination
