@@ -85,7 +85,9 @@ def _agree(found: dict[str, Any], promised: dict[str, Any]) -> None:
 
 
 def test_report_shows_the_planted_incidents(report: dict[str, Any]) -> None:
-    found = {(i["diagnosis"], i["start"], i["end"]): i for i in report["destinations"][0]["incidents"]}
+    found = {
+        (i["diagnosis"], i["start"], i["end"]): i for i in report["destinations"][0]["incidents"]
+    }
     promised = EXPECTED["destinations"][0]["incidents"]
     assert len(found) == len(promised) == 2
     for incident in promised:
