@@ -89,7 +89,7 @@ def test_inferred_coverage_makes_the_silent_day_unknown(workspace: Workspace) ->
     assert [i["diagnosis"] for i in part["incidents"]] == ["receipts_missing"]
     words = " ".join(workspace.done("report").out.split())
     assert "archiver receipts --destination tiktok --covers" in words
-    assert "101 conversions are neither delivered nor lost" in words
+    assert "unknown: 101 (neither delivered nor lost" in words
 
 
 def test_vouching_for_the_feed_turns_the_silent_day_into_a_gap(workspace: Workspace) -> None:

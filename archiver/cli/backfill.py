@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TIERS = ("ambiguous", "rejected", "beyond-dedup")
 
 
-@click.command("backfill")
+@click.command("backfill", short_help="Files that bring back what was lost.")
 @question_options
 @click.option(
     "--include",

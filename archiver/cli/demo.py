@@ -20,7 +20,7 @@ QUERIES = (
 )
 
 
-@click.command("demo")
+@click.command("demo", short_help="The main job on a week of sample data.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
 def command(folder: Path) -> int:
     """Play a week with an outage in FOLDER (default: ./demo): from files to a backfill.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archiver.archive.importer import FileResult
 
 
-@click.command("ingest")
+@click.command("ingest", short_help="Inbound files into the archive.")
 @click.argument("paths", nargs=-1, metavar="[PATH… | -]")
 @click.option("--source", metavar="NAME", help="Whose events these are; all, without PATH.")
 @json_option

@@ -56,7 +56,7 @@ min_gap = 5
 """
 
 
-@click.command("init")
+@click.command("init", short_help="Write a commented archiver.toml.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("."))
 @json_option
 @dry_run_option

@@ -14,7 +14,7 @@ from archiver.cli.common import (
 )
 
 
-@click.command("load")
+@click.command("load", short_help="The archive into the warehouse, published.")
 @json_option
 @dry_run_option
 @wait_option

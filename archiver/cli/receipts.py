@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MAX_BAD_RATIO = 0.01
 
 
-@click.command("receipts")
+@click.command("receipts", short_help="Acknowledgements into the archive.")
 @click.argument("paths", nargs=-1, metavar="[PATH… | -]")
 @click.option("--destination", metavar="NAME", help="Whose receipts these are.")
 @click.option(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archiver.report.model import Report
 
 
-@click.command("reconcile")
+@click.command("reconcile", short_help="One status per conversion, the gap per day.")
 @question_options
 @json_option
 @dry_run_option

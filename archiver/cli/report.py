@@ -18,7 +18,7 @@ from archiver.cli.common import (
 from archiver.errors import UsageError
 
 
-@click.command("report")
+@click.command("report", short_help="Show a kept run.")
 @question_options
 @click.option(
     "--format",

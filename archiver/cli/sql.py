@@ -9,7 +9,7 @@ import click
 from archiver.cli.common import Settings, console, json_option, pass_settings
 
 
-@click.command("sql")
+@click.command("sql", short_help="A query on the warehouse, read-only.")
 @click.argument("query", required=False)
 @click.option(
     "--file",

@@ -12,7 +12,7 @@ from archiver.cli.common import Settings, console, json_option, pass_settings, p
 _COMMANDS = ("ingest", "receipts", "load", "reconcile", "backfill")
 
 
-@click.command("status")
+@click.command("status", short_help="What last ran, how far feeds reach, what is open.")
 @json_option
 @pass_settings
 def command(settings: Settings, as_json: bool) -> int:

@@ -69,6 +69,7 @@ class DestinationReport:
     Attributes:
         days: one row per account day and event, in that order, zeros included.
         no_time: conversions without any time, which are in no row.
+        no_key: of the unknown, those without an id.
         newest_attempt: up to when its feed reaches, UTC.
         coverage: what the feed's silence means.
     """
@@ -78,6 +79,7 @@ class DestinationReport:
     days: list[Row]
     incidents: list[Incident]
     no_time: int
+    no_key: int
     newest_attempt: datetime | None
     coverage: str
 
@@ -143,6 +145,11 @@ def build_report(
         name: pq.read_table(folder / f"{name}.parquet").to_pylist()
         for name in ("daily_gaps", "daily_values", "incidents", "incident_values")
     }
+    keyless = pq.read_table(
+        folder / "reconciliation.parquet",
+        columns=["destination", "account_day"],
+        filters=[("reason", "=", "no_key")],
+    ).to_pylist()
     values: dict[tuple[str, date, str], Values] = {}
     for line in tables["daily_values"]:
         key = (line["destination"], line["day"], line["event"])
@@ -188,6 +195,12 @@ def build_report(
                     and _overlaps(line["starts_at"], line["ends_at"], zone, from_day, to_day)
                 ],
                 no_time=run.no_time[name],
+                no_key=sum(
+                    line["destination"] == name
+                    and (from_day is None or line["account_day"] >= from_day)
+                    and (to_day is None or line["account_day"] <= to_day)
+                    for line in keyless
+                ),
                 newest_attempt=run.newest_attempts[name],
                 coverage=run.parameters[name]["coverage"],
             )

@@ -67,7 +67,7 @@ def _destination(part: DestinationReport, as_of: datetime) -> list[RenderableTyp
     if part.days:
         out += [_table(part, totals), *_money(part, totals)]
     for line in _explanations(part, totals, as_of):
-        out.append(Padding(line, (0, 0, 0, 2)))
+        out.append(Padding(line, (0, 0, 0, 2), expand=False))
     return out
 
 
@@ -81,10 +81,13 @@ def _headline(totals: Row) -> Text:
         if terms["gap"]
     ]
     if not counts["gap"]:
-        text = Text("No gap among settled conversions. ", "green")
         if counts["unknown"]:
-            text.append(f"But {counts['unknown']:,} are unknown: see below.", "bold yellow")
-        return text
+            return Text(
+                f"Nothing is known to be lost, but of {counts['unknown']:,} of "
+                f"{counts['expected']:,} conversions nothing is known: see below.",
+                "bold yellow",
+            )
+        return Text("No gap among the settled conversions.", "green")
     return Text.assemble(
         (f"{counts['gap']:,} of {counts['expected']:,} conversions did not arrive", "bold red"),
         (f", worth {' and '.join(lost)}" if lost else "", "bold red"),
@@ -120,7 +123,7 @@ def _table(part: DestinationReport, totals: Row) -> Table:
         )
         for row in rows if len(rows) > 1 else ():
             if _is_telling(row):
-                table.add_row("", f"  {row.event}", *_cells(row, shown, aligned), style="dim")
+                table.add_row("", f"  {row.event}", *_cells(row, shown, aligned))
     return table
 
 
@@ -192,7 +195,7 @@ def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iter
             f"{counts[name]:,} {name} ({_WORDS[name]})" for name in GAP_PARTS if counts[name]
         )
         yield _line("gap", reasons)
-        recoverable = f"{counts['recoverable']:,} can still be sent"
+        recoverable = f"{counts['recoverable']:,} are young enough for the destination"
         if totals.backfill_deadline:
             recoverable += f", the first until {_when(totals.backfill_deadline)}"
         if counts["expired"]:
@@ -200,7 +203,8 @@ def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iter
         yield _line("recovery", recoverable)
     for incident in part.incidents:
         yield _line("incident", _incident(incident))
-    if counts["unknown"]:
+    uncovered = counts["unknown"] - part.no_key
+    if uncovered:
         silent = any(i.diagnosis == "receipts_missing" for i in part.incidents)
         why = (
             "the receipts feed was silent around them"
@@ -211,31 +215,23 @@ def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iter
         )
         yield _line(
             "unknown",
-            f"{counts['unknown']:,} conversions are neither delivered nor lost: {why} (coverage = "
-            f'"{part.coverage}"), or they have no id. If you know that the feed is complete for a '
-            f"time, vouch for it: archiver receipts --destination {part.destination} "
-            "--covers START/END",
+            f"{uncovered:,} (neither delivered nor lost: {why}, with coverage = "
+            f'"{part.coverage}"). If you know that the feed is complete for a time, vouch for it: '
+            f"archiver receipts --destination {part.destination} --covers START/END",
         )
-    if counts["pending"]:
-        yield _line(
-            "pending", f"{counts['pending']:,} conversions may still be retried by the hub."
-        )
-    if counts["suppressed"]:
-        yield _line(
-            "suppressed",
-            f"{counts['suppressed']:,} conversions must not be delivered and are not expected.",
-        )
-    if totals.provisional:
-        yield _line("~", "the day is provisional: late events and receipts may still change it.")
-    if counts["unarchived"]:
-        yield _line(
-            "unarchived",
-            f"{counts['unarchived']:,} receipts are for events that the archive does not have.",
-        )
+    if part.no_key:
+        yield _line("unknown", f"{part.no_key:,} (without an id, so that no receipt can match)")
+    for name, meaning in (
+        ("pending", "the hub may still retry"),
+        ("suppressed", "must not be delivered, so not expected"),
+        ("unarchived", "receipts for events that the archive does not have"),
+    ):
+        if counts[name]:
+            yield _line(name, f"{counts[name]:,} ({meaning})")
     if part.no_time:
-        yield _line(
-            "no_time", f"{part.no_time:,} conversions carry no time and are in no day above."
-        )
+        yield _line("no_time", f"{part.no_time:,} (conversions without any time, in no day above)")
+    if totals.provisional:
+        yield _line("~", "the day is provisional: late events and receipts may still change it")
     yield _line(
         "feed",
         f"receipts reach up to {_when(part.newest_attempt)}"

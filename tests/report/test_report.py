@@ -45,8 +45,8 @@ def test_terminal_says_first_what_was_lost(reconciled: Workspace) -> None:
     text = reconciled.done("report").out
     assert "2 of 5 conversions did not arrive, worth 1,234.50 EUR and 12.50 USD." in text
     assert "gap: 1 missing (no receipt at all) · 1 failed (not delivered)" in text
-    assert "suppressed: 1 conversions must not be delivered" in text
-    assert "unarchived: 1 receipts are for events that the archive does not have" in text
+    assert "suppressed: 1 (must not be delivered, so not expected)" in text
+    assert "unarchived: 1 (receipts for events that the archive does not have)" in text
     assert "feed: receipts reach up to 2026-01-18 20:00 UTC" in text
 
 
