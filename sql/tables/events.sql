@@ -2,6 +2,9 @@
 -- with the number of occurrences and of different contents. Events without an id are rows of
 -- their own.
 --
+-- The joins also keep `body.x.y` at column speed: through a plain view DuckDB 2.0 reads whole
+-- bodies, 70 times slower.
+--
 -- Reads: event_segments (one row per occurrence), superseded, recurrences.
 SELECT
   event_segments.source,
