@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedRandom, BufferedReader
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 import pyarrow as pa
 
 from archiver.archive.staging import StagedTable
 from archiver.archive.store import Archive, StagedFile
 from archiver.archive.tables import INBOUND_FILES, INBOUND_PATHS, QUARANTINE, Table
-from archiver.errors import ArchiverError, CorruptInputError
+from archiver.errors import CorruptInputError
 from archiver.inbound.base import BadRecord
 from archiver.inbound.containers import Stream
 from archiver.inbound.paths import InboundPath
@@ -143,10 +144,10 @@ class Importer:
             result = FileResult(path=path.shown)
             try:
                 self._import(path, result)
-            except ArchiverError as error:
+            except CorruptInputError as error:
+                # Only what is wrong with this file; a full disk, say, ends the run, since rows
+                # of earlier files may be lost with it. Nothing is committed then.
                 result.error = str(error)
-            except OSError as error:
-                result.error = f"reading {path.shown}: {error.strerror or error}"
             results.append(result)
             self._progress(result)
             if self._pending_bytes >= _COMMIT_BYTES or len(self._ledger) >= _COMMIT_FILES:
@@ -315,16 +316,32 @@ def _opened(
     path: InboundPath,
 ) -> Iterator[tuple[BufferedReader | BufferedRandom, int | None, int | None]]:
     """The file, its size and its modification time in ns; standard input is spooled first."""
-    if path.stdin is None:
-        with open(path.real, "rb") as file:
-            stat = os.fstat(file.fileno())
-            yield file, stat.st_size, stat.st_mtime_ns
+    if path.stdin is not None:
+        with _spooled(path.stdin) as spool:
+            yield spool, os.fstat(spool.fileno()).st_size, None
         return
+    try:
+        file = open(path.real, "rb")  # noqa: SIM115 - closed below; its failure is the file's own
+    except OSError as error:
+        raise CorruptInputError(
+            f"opening {path.shown}", error.strerror or str(error), "make it readable and re-run"
+        ) from None
+    with file:
+        about = os.fstat(file.fileno())
+        if stat.S_ISREG(about.st_mode):
+            yield file, about.st_size, about.st_mtime_ns
+            return
+        # A pipe: it cannot be read twice, and its time says nothing.
+        with _spooled(file) as spool:
+            yield spool, os.fstat(spool.fileno()).st_size, None
+
+
+@contextmanager
+def _spooled(data: IO[bytes]) -> Iterator[BufferedRandom]:
     with tempfile.TemporaryFile() as spool:
-        shutil.copyfileobj(path.stdin, spool)
-        size_bytes = spool.tell()
+        shutil.copyfileobj(data, spool)
         spool.seek(0)
-        yield spool, size_bytes, None
+        yield spool
 
 
 def _drained(held: list[bytes]) -> Iterator[bytes]:

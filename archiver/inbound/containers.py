@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedRandom, BufferedReader
 
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from archiver.errors import CorruptInputError
 
@@ -30,8 +30,9 @@ class Stream:
         self.path = path
         self.bytes = 0
         self._hash = hashlib.sha256()
-        self.container = "gzip" if file.peek(2)[:2] == b"\x1f\x8b" else "none"
-        self._read_bytes: Callable[[int], bytes] = file.read
+        self._read_bytes: Callable[[int], bytes] = file.peek
+        self.container = "gzip" if self._read()[:2] == b"\x1f\x8b" else "none"
+        self._read_bytes = file.read
         if self.container == "gzip":
             self._read_bytes = igzip.IGzipFile(fileobj=file, mode="rb").read  # type: ignore[no-untyped-call]
         self._head = self._read()
@@ -64,14 +65,10 @@ class Stream:
             return self._read_bytes(CHUNK_BYTES)
         except EOFError:
             why = "the gzip data ends before its end marker"
-        except (igzip.BadGzipFile, zlib.error) as error:
+        except (igzip.BadGzipFile, zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
             why = f"the gzip data is damaged: {error}"
         except OSError as error:
             why = error.strerror or str(error)
-        except Exception as error:
-            if type(error).__module__.split(".")[0] != "isal":
-                raise
-            why = f"the gzip data is damaged: {error}"
         raise CorruptInputError(
             f"reading {self.path} after {self.bytes} bytes",
             why,

@@ -166,12 +166,13 @@ def typed_fields(record: bytes) -> dict[str, str | None] | tuple[str, str]:
         raws = _raws(record)
         return {column: _text_of(getattr(raws, key)) for column, key in KEYS.items()}
     except msgspec.ValidationError:
-        return "not_an_object", "a JSON value of another type"
+        detail = "not one complete JSON value"
     except msgspec.DecodeError as error:
         detail = str(error)
     except RecursionError:
         return "nesting_too_deep", "beyond the JSON reader's limit"
-    # msgspec refuses lone surrogates, which JSON's grammar allows: the standard library decides.
+    # msgspec refuses lone surrogates, which JSON's grammar allows, and does not read on where a
+    # value is no object: the standard library decides.
     try:
         value = json.loads(
             text, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant

@@ -71,7 +71,7 @@ def _expand(pattern: str) -> list[str]:
         return sorted(
             str(path)
             for path in Path(pattern).rglob("*")
-            if path.is_file()
+            if (path.is_file() or not path.exists())
             and not any(part.startswith(".") for part in path.relative_to(pattern).parts)
         )
     if os.path.exists(pattern):
@@ -81,6 +81,7 @@ def _expand(pattern: str) -> list[str]:
         matches += (
             _expand(match)
             if os.path.isdir(match) and "**" not in pattern
-            else ([match] if os.path.isfile(match) else [])
+            # A link to nowhere is a file that cannot be read, which somebody must hear about.
+            else ([match] if os.path.isfile(match) or not os.path.exists(match) else [])
         )
     return matches
