@@ -90,6 +90,31 @@ def write_backfill(
     return Backfill(folder, manifest, existed=False)
 
 
+def finish_interrupted(config: Config, archive: Archive, destination: str) -> list[Path]:
+    """Bring the backfills of a run that died to their end. Hold the archive's lock.
+
+    What the ledger knows gets its folder; what it does not know was never made, and goes.
+
+    Returns:
+        The folders that appeared.
+    """
+    parent = config.folder / "backfills" / destination
+    drafts = sorted(parent.glob(".*.draft"))
+    if not drafts:
+        return []
+    known = set(archive.read(BACKFILLS, ["backfill_id"])["backfill_id"].to_pylist())
+    finished = []
+    for draft in drafts:
+        folder = parent / draft.name[1 : -len(".draft")]
+        if folder.name in known and not folder.exists():
+            os.replace(draft, folder)
+            fsync_folder(parent)
+            finished.append(folder)
+        else:
+            shutil.rmtree(draft)
+    return finished
+
+
 @dataclass
 class _Batch:
     name: str

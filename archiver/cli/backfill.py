@@ -64,10 +64,11 @@ def command(
     upload. Only confirmed losses go in (missing, failed), unless --include says more.
     """
     from archiver.backfill.plan import Order, plan
-    from archiver.backfill.write import write_backfill
+    from archiver.backfill.write import finish_interrupted, write_backfill
     from archiver.reconcile.run import Question
     from archiver.warehouse.load import load
     from archiver.warehouse.publish import publish
+    from archiver.warehouse.scratch import scratch_warehouse
 
     check_days(from_day, to_day)
     config = settings.config
@@ -77,15 +78,18 @@ def command(
         frozenset(include),
         force,
     )
-    with settings.locked("backfill", archive=True, warehouse=True, wait=wait):
-        load(config, settings.archive)
-        planned = plan(config, settings.archive, order)
-        if dry_run:
-            written = None
-        else:
+    lock = settings.locked("backfill", archive=True, warehouse=True, wait=wait)
+    with scratch_warehouse(config) if dry_run else lock as scratch:
+        used = scratch or config
+        for folder in [] if dry_run else finish_interrupted(config, settings.archive, name):
+            click.echo(f"the backfill {folder} of an interrupted run is complete now", err=True)
+        load(used, settings.archive)
+        planned = plan(used, settings.archive, order)
+        written = None
+        if not dry_run:
             written = write_backfill(config, settings.archive, planned, output, settings.started_at)
+            publish(config, settings.archive)
             settings.record("backfill", 0, {"backfill_id": planned.backfill_id})
-        publish(config, settings.archive)
     document = _document(planned, written)
     if as_json:
         print_json(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,22 +40,31 @@ def document(results: list[FileResult]) -> dict[str, Any]:
 
 
 def finish(
-    results: list[tuple[FileResult, float]], *, as_json: bool, dry_run: bool, unit: str
-) -> tuple[int, dict[str, Any]]:
-    """Print the results.
+    results: list[tuple[FileResult, float]],
+    *,
+    as_json: bool,
+    dry_run: bool,
+    unit: str,
+    record: Callable[[int, dict[str, Any]], None],
+) -> int:
+    """Keep the record of the run, and print the results.
 
     Args:
         results: each file with the share of bad records that it may have.
         as_json: as one document.
         dry_run: nothing was written.
         unit: what the records hold, as `events`.
+        record: keeps the exit code and the totals, before anything is on stdout.
 
     Returns:
-        The exit code and the totals.
+        The exit code.
     """
     found = document([result for result, _ in results])
     over = [r for r, allowed in results if r.bad_ratio > allowed]
     failed = [r for r, _ in results if r.status == "failed"]
+    code = EXIT_PARTIAL if failed or over else EXIT_DONE
+    if not dry_run:
+        record(code, found["totals"])
     for result in failed:
         click.echo(f"error: {result.error}", err=True)
     for result in over:
@@ -67,7 +77,7 @@ def finish(
         print_json(found)
     else:
         _print_text([result for result, _ in results], dry_run=dry_run, unit=unit)
-    return (EXIT_PARTIAL if failed or over else EXIT_DONE), found["totals"]
+    return code
 
 
 def _print_text(results: list[FileResult], *, dry_run: bool, unit: str) -> None:

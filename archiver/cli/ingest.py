@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -69,10 +70,13 @@ def command(
                     dry_run=dry_run,
                 )
             ]
-        code, totals = finish(results, as_json=as_json, dry_run=dry_run, unit="events")
-        if not dry_run:
-            settings.record("ingest", code, totals)
-    return code
+        return finish(
+            results,
+            as_json=as_json,
+            dry_run=dry_run,
+            unit="events",
+            record=partial(settings.record, "ingest"),
+        )
 
 
 def _sources(settings: Settings, source: str | None, has_paths: bool) -> list[str]:

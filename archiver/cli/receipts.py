@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,10 +102,13 @@ def command(
                     dry_run=dry_run,
                 )
             ]
-        code, totals = finish(results, as_json=as_json, dry_run=dry_run, unit="receipts")
-        if not dry_run:
-            settings.record("receipts", code, totals)
-    return code
+        return finish(
+            results,
+            as_json=as_json,
+            dry_run=dry_run,
+            unit="receipts",
+            record=partial(settings.record, "receipts"),
+        )
 
 
 def _destinations(settings: Settings, destination: str | None, is_for_one: bool) -> list[str]:

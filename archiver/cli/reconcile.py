@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -50,23 +48,20 @@ def command(
     from archiver.report.model import build_report, days_over_threshold
     from archiver.warehouse.load import load
     from archiver.warehouse.publish import publish
+    from archiver.warehouse.scratch import scratch_warehouse
 
     check_days(from_day, to_day)
     config = settings.config
     question = Question(as_of or settings.started_at, destination, from_day, to_day)
-    with settings.locked("reconcile", warehouse=True, wait=wait):
-        if dry_run:
-            with tempfile.TemporaryDirectory() as scratch:
-                report = build_report(
-                    reconcile(config, settings.archive, question, keep_in=Path(scratch))
-                )
-        else:
-            load(config, settings.archive)
-            report = build_report(reconcile(config, settings.archive, question))
-            publish(config, settings.archive)
+    lock = settings.locked("reconcile", warehouse=True, wait=wait)
+    with scratch_warehouse(config) if dry_run else lock as scratch:
+        used = scratch or config
+        load(used, settings.archive)
+        report = build_report(reconcile(used, settings.archive, question))
         over = days_over_threshold(report, config)
         code = EXIT_GAP if over else EXIT_DONE
         if not dry_run:
+            publish(config, settings.archive)
             settings.record("reconcile", code, {"run_id": report.run.run_id})
     if as_json:
         from archiver.report.formats import as_json as document
@@ -74,6 +69,8 @@ def command(
         print_json(document(report))
     else:
         _print_text(report)
+        if not dry_run:
+            click.echo(f"run {report.run.run_id} is kept: archiver report shows it")
     for name, day in over:
         click.echo(
             f"{name} {day.day}: {day.counts['gap']:,} of {day.counts['expected']:,} conversions "
@@ -91,4 +88,3 @@ def _print_text(report: Report) -> None:
             f" + {counts['pending']:,} pending + {counts['unknown']:,} unknown"
             f" + {counts['gap']:,} gap"
         )
-    click.echo(f"run {report.run.run_id} is kept: archiver report shows it")

@@ -61,7 +61,7 @@ def read_content(payload: str) -> Content:
     if properties is None:
         return Content(integrations=integrations) if integrations else _EMPTY
     amount = properties.value if _is_given(properties.value) else properties.revenue
-    currency = _text(properties.currency)
+    currency = _string(properties.currency)
     return Content(
         order_id=_text(properties.order_id),
         value=parse_amount(_text(amount)) if _is_given(amount) else None,
@@ -81,6 +81,10 @@ def _text(raw: msgspec.Raw) -> str | None:
     if data[:1] == b'"':
         return msgspec.json.decode(data, type=str)
     return data.decode() if data[:1] in b"-0123456789" else None
+
+
+def _string(raw: msgspec.Raw) -> str | None:
+    return msgspec.json.decode(bytes(raw), type=str) if bytes(raw)[:1] == b'"' else None
 
 
 def _integrations(raw: msgspec.Raw) -> dict[str, bool]:

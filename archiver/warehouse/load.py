@@ -6,6 +6,7 @@ gone (compaction, erasure) or the folder is, everything is loaded again: the arc
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -127,19 +128,20 @@ def load(config: Config, archive: Archive) -> Loaded:
         )
     writer.flush()
     recurrences, superseded = _recurring(folder, before.number + 1, known, writer.event_segments)
-    write_snapshot(
-        folder,
-        Snapshot(
-            number=before.number + 1,
-            events_loaded=sorted(live),
-            conversions_loaded=sorted(live),
-            event_segments=[*known.event_segments, *writer.event_segments],
-            conversion_segments=[*known.conversion_segments, *writer.conversion_segments],
-            recurrences=recurrences,
-            superseded=superseded,
-            rules=rules_now,
-        ),
+    after = Snapshot(
+        number=before.number + 1,
+        events_loaded=sorted(live),
+        conversions_loaded=sorted(live),
+        event_segments=[*known.event_segments, *writer.event_segments],
+        conversion_segments=[*known.conversion_segments, *writer.conversion_segments],
+        recurrences=recurrences,
+        superseded=superseded,
+        rules=rules_now,
     )
+    for name in set(before.files()) - set(after.files()):
+        # Readers of the old snapshot use it: the time for which it is kept begins now.
+        os.utime(folder / name, follow_symlinks=False)
+    write_snapshot(folder, after)
     return Loaded(
         writer.occurrences,
         writer.conversions,
@@ -278,8 +280,11 @@ class _SegmentWriter:
         contents = [read_content(payload) for payload in rows["payload"].to_pylist()]
         count = rows.num_rows
         arrival = pc.coalesce(rows["received_at"], rows["sent_at"], rows["event_time"])
+        # An empty id identifies nothing: kept in the archive, it must merge no two events here.
+        message_id = pc.if_else(pc.equal(rows["message_id"], ""), None, rows["message_id"])
         table = (
-            rows.append_column("source", pa.repeat(pa.scalar(source), count))
+            rows.set_column(rows.schema.get_field_index("message_id"), "message_id", message_id)
+            .append_column("source", pa.repeat(pa.scalar(source), count))
             .append_column("received_date", pa.repeat(pa.scalar(received_date), count))
             .append_column("arrival", arrival)
             .append_column("order_id", pa.array([c.order_id for c in contents], pa.string()))

@@ -56,6 +56,8 @@ def publish(config: Config, archive: Archive) -> Path:
         connection.execute("CHECKPOINT")
     # A client that wrote into the old file left a log that must not be replayed on the new one.
     Path(f"{folder / DATABASE}.wal").unlink(missing_ok=True)
+    # Nor can one write into the new file by accident: its log would make a later file unreadable.
+    draft.chmod(0o444)
     replace_durably(draft, folder / DATABASE)
     return folder / DATABASE
 

@@ -246,13 +246,20 @@ class TestNeverTwice:
         prepare(workspace, [order("one")], [])
         from archiver.backfill import write
 
-        def die(*_: object) -> None:
+        enter_in_ledger = write._enter_in_ledger
+
+        def die_after(*arguments: Any) -> None:
+            enter_in_ledger(*arguments)
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(write.os, "replace", die)
+            patch.setattr(write, "_enter_in_ledger", die_after)
             assert workspace.run("backfill", "--as-of", AS_OF).code == 130
-        assert sent(backfill(workspace)) == ["one"]
+        later = backfill(workspace, as_of=LATER)
+        assert sent(later) == []
+        folders = {path.parent for path in workspace.folder.glob("backfills/tiktok/*/manifest.json")}
+        (first,) = folders - {Path(later["path"])}
+        assert sent({"path": first}) == ["one"]
 
 
 def hashes(document: dict[str, Any]) -> dict[str, str]:
