@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
 
@@ -211,12 +212,13 @@ def build_report(
 def _overlaps(
     start: datetime, end: datetime, zone: str, from_day: date | None, to_day: date | None
 ) -> bool:
-    from zoneinfo import ZoneInfo
-
     local = ZoneInfo(zone)
-    return (from_day is None or end.astimezone(local).date() >= from_day) and (
-        to_day is None or start.astimezone(local).date() <= to_day
-    )
+    try:
+        return (from_day is None or end.astimezone(local).date() >= from_day) and (
+            to_day is None or start.astimezone(local).date() <= to_day
+        )
+    except OverflowError:  # the first or last hours that a calendar has
+        return True
 
 
 def days_over_threshold(report: Report, config: Config) -> list[tuple[str, Row]]:

@@ -3,7 +3,8 @@
 -- A conversion is all occurrences of one match key (event id, event name) over the destination's
 -- sources; its earliest occurrence stands for it. An event without an id is a conversion of its
 -- own. What arrived after the instant is ignored; what has no time at all is in no
--- reconciliation.
+-- reconciliation. Account days stay within the years 1 to 9999: a program's zero time is the day
+-- before in New York.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
 -- Reads: conversion_occurrences (one row per destination and selected event occurrence),
@@ -92,9 +93,15 @@ SELECT
   keyed_and_keyless.event,
   keyed_and_keyless.arrival,
   keyed_and_keyless.event_time,
-  CAST(
-    COALESCE(keyed_and_keyless.event_time, keyed_and_keyless.arrival)
-    AT TIME ZONE destinations.account_timezone AS DATE
+  GREATEST(
+    LEAST(
+      CAST(
+        COALESCE(keyed_and_keyless.event_time, keyed_and_keyless.arrival)
+        AT TIME ZONE destinations.account_timezone AS DATE
+      ),
+      DATE '9999-12-31'
+    ),
+    DATE '0001-01-01'
   ) AS account_day,
   keyed_and_keyless.value,
   COALESCE(keyed_and_keyless.currency, 'XXX') AS currency,

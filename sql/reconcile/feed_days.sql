@@ -1,7 +1,8 @@
 -- One row per destination and UTC day for which a receipts file was imported: the last
 -- YYYY-MM-DD in its path, else the days of its attempts. Every path counts, also that of a known
--- or an empty file.
+-- or an empty file. Attempts after the instant are ignored.
 --
+-- Parameters: $as_of TIMESTAMPTZ.
 -- Reads: inbound_paths (one row per path under which a content was seen), receipts.
 -- Source: DESIGN §4, `coverage = "daily"`.
 WITH receipt_paths AS (
@@ -29,4 +30,6 @@ INNER JOIN receipts
   ON
     receipt_paths.destination = receipts.destination
     AND receipt_paths.file_id = receipts.file_id
-WHERE receipt_paths.path_day IS NULL
+WHERE
+  receipt_paths.path_day IS NULL
+  AND receipts.attempted_at <= $as_of

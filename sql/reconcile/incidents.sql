@@ -3,11 +3,13 @@
 -- `delivery_outage`: from the first to the last hour in which fewer than half of the settled,
 -- covered conversions were accepted; an hour with fewer than `incident_min` of them neither
 -- starts nor ends one; `conversions` counts its gap. `receipts_missing`: a silence for which the
--- user does not vouch, from the first to the last silent arrival; `conversions` counts those.
+-- user does not wholly vouch (else one stretch of coverage holds it: nothing but vouched ranges,
+-- one or several that touch, covers a silence), from the first to the last silent arrival;
+-- `conversions` counts those.
 -- Only incidents that touch the run's range of account days are kept.
 --
 -- Parameters: $run_id VARCHAR, $from_day DATE, $to_day DATE (NULL: no bound).
--- Reads: judged, silences, vouched_ranges, destinations.
+-- Reads: judged, silences, coverage, destinations.
 -- Source: DESIGN §6.
 WITH hours AS (
   SELECT
@@ -98,11 +100,11 @@ incidents AS (
     destinations.coverage = 'infer'
     AND NOT EXISTS (
       SELECT 1
-      FROM vouched_ranges
+      FROM coverage
       WHERE
-        vouched_ranges.destination = silences.destination
-        AND vouched_ranges.starts_at <= silences.starts_at
-        AND vouched_ranges.ends_at > silences.ends_at
+        coverage.destination = silences.destination
+        AND coverage.starts_at <= silences.starts_at
+        AND coverage.ends_at > silences.ends_at
     )
 )
 

@@ -12,10 +12,10 @@ WITH aligned AS (
     outcomes.currency AS receipt_currency,
     destinations.reports,
     attempted_ids.event_id IS NOT NULL AS is_attempted,
-    attempted_ids.event_id IS NOT NULL
-    AND (
+    COALESCE(
       attempted_ids.first_name <> conversions.event
-      OR attempted_ids.last_name <> conversions.event
+      OR attempted_ids.last_name <> conversions.event,
+      FALSE
     ) AS has_other_name,
     conversions.arrival + destinations.retry_window < $as_of AS is_settled,
     EXISTS(
@@ -94,6 +94,7 @@ SELECT
               OR (
                 classified.value IS NOT NULL
                 AND classified.receipt_value IS NOT NULL
+                AND classified.currency <> 'XXX'
                 AND classified.currency <> classified.receipt_currency
               )
               THEN 'value_mismatch'
