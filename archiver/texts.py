@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 
@@ -16,5 +16,5 @@ def instant_text(instant: datetime | None) -> str | None:
     """An instant in UTC, as in `2026-01-15T12:00:00Z`; finer digits only where there are any."""
     if instant is None:
         return None
-    text = instant.isoformat().replace("+00:00", "")
+    text = instant.astimezone(UTC).isoformat().replace("+00:00", "")
     return (text.rstrip("0") if "." in text else text) + "Z"

@@ -18,12 +18,13 @@ SECONDS_BELOW = 10**11
 MILLISECONDS_BELOW = 10**14
 MICROSECONDS_BELOW = 10**17
 
-AMOUNT_BELOW = 10**20
+# Room for 10,000 of the largest amounts in a sum of DECIMAL(38,18).
+AMOUNT_BELOW = 10**16
 AMOUNT_SCALE = Decimal(1).scaleb(-18)
 
 _ZERO = Decimal(0).quantize(AMOUNT_SCALE)
-# 38 digits, 18 of them behind the point: what does not fit in DECIMAL(38,18) turns into NaN.
-_AMOUNT = Context(prec=38, rounding=ROUND_HALF_EVEN, traps=[])
+# 16 digits before the point and 18 behind it: what does not fit turns into NaN.
+_AMOUNT = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[])
 _MICROSECONDS = Context(prec=64, rounding=ROUND_FLOOR, traps=[])
 # Lengths of 2026-01-15T11:52:00Z, with milliseconds, with microseconds.
 _USUAL_CHARS = frozenset({20, 24, 27})
@@ -88,7 +89,7 @@ def parse_amount(value: object) -> Decimal | None:
             and not `0,123`, which would be a decimal comma).
 
     Returns:
-        The amount with 18 decimals, rounded half to even, absolute value under 1e20, zero without
+        The amount with 18 decimals, rounded half to even, absolute value under 1e16, zero without
         a sign; None for anything else: other text, booleans, None, NaN, infinities, larger values.
     """
     if isinstance(value, str):

@@ -153,7 +153,7 @@ def test_any_value_is_an_instant_in_utc_or_none(value: Any) -> None:
         (-7, "-7"),
         (0.1, "0.1"),
         (Decimal("1.10"), "1.1"),
-        ("99999999999999999999.999999999999999999", "99999999999999999999.999999999999999999"),
+        ("9999999999999999.999999999999999999", "9999999999999999.999999999999999999"),
         ("0.0000000000000000005", "0"),
         ("0.0000000000000000015", "0.000000000000000002"),
         ("9007199254740993", "9007199254740993"),
@@ -173,8 +173,8 @@ def test_amounts_have_eighteen_decimals_and_zero_no_sign() -> None:
     [
         *("", "abc", ".", "-", "1,2,3.0", "12,34", "0,123", "1299,00", ",100", "1,000,", "1_000"),
         *("$5", "5 USD", "5 000", "(5)", "NaN", "inf", "-Infinity", "0x10", "١٢"),
-        *("1e20", "-1e20", "1e99999999999999999999", 10**20),
-        *("99999999999999999999.9999999999999999996",),
+        *("1e16", "-1e16", "1e99999999999999999999", 10**16),
+        *("9999999999999999.9999999999999999996",),
         *(None, True, [], {}, b"5", float("nan"), float("inf"), Decimal("sNaN")),
     ],
 )
@@ -183,8 +183,8 @@ def test_what_is_no_amount_is_none(value: Any) -> None:
 
 
 amounts = st.decimals(
-    min_value=Decimal("-99999999999999999999"),
-    max_value=Decimal("99999999999999999999"),
+    min_value=Decimal("-9999999999999999"),
+    max_value=Decimal("9999999999999999"),
     allow_nan=False,
     places=18,
 )
@@ -199,7 +199,7 @@ def test_every_spelling_of_an_amount_reads_back(amount: Decimal) -> None:
 @given(st.one_of(st.text(), st.text("0123456789-+.,eE", max_size=45), st.floats(), st.integers()))
 def test_any_value_is_an_amount_that_fits_or_none(value: Any) -> None:
     amount = parse_amount(value)
-    assert amount is None or (abs(amount) < 10**20 and amount.as_tuple().exponent == -18)
+    assert amount is None or (abs(amount) < 10**16 and amount.as_tuple().exponent == -18)
 
 
 @pytest.mark.parametrize("digits", [5_000, 1_000_000])

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from archiver import __version__
+from archiver import __version__, resources
 from archiver.archive.store import Archive
 from archiver.config import Config, DestinationSettings
 from archiver.destinations import destination as destination_type
@@ -29,6 +29,7 @@ TIERS = ("ambiguous", "rejected", "beyond-dedup")
 # Why a conversion in the gap is not in the backfill, and what could be done.
 LEFT_OUT = {
     "suppressed": "an occurrence of it says that it must not be delivered",
+    "accepted_since": "the destination accepted it after the as-of",
     "conflict": "one id stands for different contents: decide by hand which is right",
     "rejected": "the destination refused it: repair the cause, then --include rejected",
     "ambiguous": "an attempt may have landed: --include ambiguous if counting twice is the lesser "
@@ -218,6 +219,7 @@ def _backfill_id(run_id: str, name: str, settings: DestinationSettings, order: O
         str(dedup_window(settings)),
         sorted(order.include),
         order.force,
+        resources.sql("backfill/candidates"),
         __version__,
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]

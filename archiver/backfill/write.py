@@ -59,35 +59,77 @@ def write_backfill(
         config: where the default folder is.
         archive: keeps the ledger of backfills, and the payloads.
         plan: what to write.
-        output: the folder to write; None: `backfills/DESTINATION/ID` beside the configuration.
+        output: a folder for a copy beside `backfills/DESTINATION/ID`, where it always is.
         created_at: instant of the export, for the ledger.
 
     Raises:
         UsageError: the output folder holds something else.
     """
-    folder = output or config.folder / "backfills" / plan.destination / plan.backfill_id
-    draft = folder.parent / f".{folder.name}.draft"
-    if (folder / "manifest.json").exists():
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if manifest.get("backfill_id") == plan.backfill_id:
-            return Backfill(folder, manifest, existed=True)
-    if folder.exists() and any(folder.iterdir()):
+    parent = config.folder / "backfills" / plan.destination
+    folder, draft = parent / plan.backfill_id, parent / f".{plan.backfill_id}.draft"
+    if output is not None:
+        output = output.resolve()
+        _check_output(output, plan)
+    existed = folder.exists()
+    if existed:
+        manifest = _read_manifest(folder)
+    else:
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir(parents=True, mode=0o700)
+        batches = _write_batches(config, archive, plan, draft)
+        manifest = _write_lists(plan, draft, batches)
+        _enter_in_ledger(archive, plan, batches, created_at)
+        os.replace(draft, folder)
+        fsync_folder(parent)
+    if output is not None:
+        _copy(folder, output)
+    return Backfill(output or folder, manifest, existed)
+
+
+def _check_output(output: Path, plan: Plan) -> None:
+    """Refuse a folder that holds something else, before anything is made."""
+    doing = f"writing the backfill {plan.backfill_id} to {output}"
+    try:
+        if not output.exists() or not any(output.iterdir()):
+            return
+        manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        manifest = {}
+    except (OSError, ValueError) as error:
+        raise UsageError(doing, str(error), "name another folder") from None
+    if manifest.get("backfill_id") != plan.backfill_id:
+        raise UsageError(doing, "the folder is not empty", "name another folder, or empty it")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a backfill that is there, if its files still are what was written."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+        for entry in manifest["files"]:
+            data = (folder / entry["name"]).read_bytes()
+            if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+                raise ValueError(f"{entry['name']} was changed")
+    except (OSError, ValueError, KeyError) as error:
         raise UsageError(
-            f"writing the backfill {plan.backfill_id} to {folder}",
-            "the folder is not empty",
-            "name another with --output, or remove it",
-        )
-    if draft.exists():
-        shutil.rmtree(draft)
-    draft.mkdir(parents=True, mode=0o700)
-    batches = _write_batches(config, archive, plan, draft)
-    manifest = _write_lists(plan, draft, batches)
-    _enter_in_ledger(archive, plan, batches, created_at)
-    if folder.exists():
-        folder.rmdir()
-    os.replace(draft, folder)
-    fsync_folder(folder.parent)
-    return Backfill(folder, manifest, existed=False)
+            f"reading the backfill {folder}",
+            f"its files are not what was written: {error}",
+            "remove the folder and run this again: the same files come back",
+        ) from None
+    return manifest
+
+
+def _copy(folder: Path, output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in sorted(folder.iterdir()):
+            write_durably(output / path.name, path.read_bytes(), mode=_PRIVATE)
+    except OSError as error:
+        raise UsageError(
+            f"copying the backfill to {output}",
+            error.strerror or str(error),
+            f"it is whole in {folder}",
+        ) from None
 
 
 def finish_interrupted(config: Config, archive: Archive, destination: str) -> list[Path]:
@@ -106,7 +148,9 @@ def finish_interrupted(config: Config, archive: Archive, destination: str) -> li
     finished = []
     for draft in drafts:
         folder = parent / draft.name[1 : -len(".draft")]
-        if folder.name in known and not folder.exists():
+        # The manifest is written last: with it, the draft is whole.
+        is_whole = (draft / "manifest.json").exists()
+        if is_whole and folder.name in known and not folder.exists():
             os.replace(draft, folder)
             fsync_folder(parent)
             finished.append(folder)
@@ -209,7 +253,7 @@ def _payloads(
         raise ArchiverError(
             "reading the lost events from the archive",
             f"it holds {found} of {len(candidates)}",
-            "nothing was written; run `archiver load`, then this again",
+            "nothing was written; has the archive lost files?",
         )
 
 
@@ -239,11 +283,16 @@ def _write_lists(plan: Plan, draft: Path, batches: list[_Batch]) -> dict[str, An
     )
     _csv(
         draft / "left_out.csv",
-        ["event_id", "event", "event_time", "status", "reason", "what_next", "value", "currency"],
+        [
+            *("event_id", "event", "event_time", "status", "reason", "earlier_backfill"),
+            *("what_next", "value", "currency"),
+        ],
         (
-            [c.event_id, c.event, c.event_time, c.status, why, LEFT_OUT[why], *_money(c)]
+            [
+                *(c.event_id, c.event, c.event_time, c.status, c.disposition),
+                *(c.earlier_backfill_id, LEFT_OUT[c.disposition], *_money(c)),
+            ]
             for c in left_out
-            for why in (c.disposition,)
         ),
     )
     deadlines = [c.backfill_deadline for _, c in sent if c.backfill_deadline]

@@ -39,7 +39,8 @@ _TIERS = ("ambiguous", "rejected", "beyond-dedup")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to write; default: backfills/DESTINATION/ID beside the configuration.",
+    help="A folder for a copy; the files are always in backfills/DESTINATION/ID beside the"
+    " configuration.",
 )
 @json_option
 @dry_run_option
@@ -66,7 +67,6 @@ def command(
     from archiver.backfill.plan import Order, plan
     from archiver.backfill.write import finish_interrupted, write_backfill
     from archiver.reconcile.run import Question
-    from archiver.warehouse.load import load
     from archiver.warehouse.publish import publish
     from archiver.warehouse.scratch import scratch_warehouse
 
@@ -83,7 +83,6 @@ def command(
         used = scratch or config
         for folder in [] if dry_run else finish_interrupted(config, settings.archive, name):
             click.echo(f"the backfill {folder} of an interrupted run is complete now", err=True)
-        load(used, settings.archive)
         planned = plan(used, settings.archive, order)
         written = None
         if not dry_run:
@@ -150,6 +149,9 @@ def _print_text(planned: Plan, written: Backfill | None, document: dict[str, Any
         click.echo(f"{document['expired']:,} are too old for the destination: expired.csv")
     for reason, count in planned.left_out().items():
         click.echo(f"{count:,} left out, {reason}: {LEFT_OUT[reason]}")
+    earlier = {c.earlier_backfill_id for c in planned.chosen("in_earlier_backfill")}
+    if earlier:
+        click.echo(f"earlier backfills: {', '.join(sorted(map(str, earlier)))}")
     if written is None:
         return
     click.echo(f"files: {written.path}")

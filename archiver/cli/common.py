@@ -150,6 +150,16 @@ def question_options(function: F) -> F:
     return function
 
 
+def check_output(path: Path | None) -> None:
+    """Refuse an output file that cannot be made, before the work is done."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise click.UsageError(f"--output {path} is a folder")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise click.UsageError(f"--output {path}: the folder {path.parent} cannot be written to")
+
+
 def check_days(from_day: date | None, to_day: date | None) -> None:
     """Refuse a range that ends before it starts."""
     if from_day is not None and to_day is not None and to_day < from_day:

@@ -46,8 +46,8 @@ def command(
     """
     from archiver.reconcile.run import Question, reconcile
     from archiver.report.model import build_report, days_over_threshold
-    from archiver.warehouse.load import load
     from archiver.warehouse.publish import publish
+    from archiver.warehouse.runs import note_asked
     from archiver.warehouse.scratch import scratch_warehouse
 
     check_days(from_day, to_day)
@@ -56,8 +56,9 @@ def command(
     lock = settings.locked("reconcile", warehouse=True, wait=wait)
     with scratch_warehouse(config) if dry_run else lock as scratch:
         used = scratch or config
-        load(used, settings.archive)
-        report = build_report(reconcile(used, settings.archive, question))
+        run = reconcile(used, settings.archive, question)
+        note_asked(run)
+        report = build_report(run)
         over = days_over_threshold(report, config)
         code = EXIT_GAP if over else EXIT_DONE
         if not dry_run:

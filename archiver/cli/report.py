@@ -10,6 +10,7 @@ import click
 from archiver.cli.common import (
     Settings,
     check_days,
+    check_output,
     console,
     json_option,
     pass_settings,
@@ -54,13 +55,14 @@ def command(
     from archiver.report.terminal import print_report, table_text
 
     check_days(from_day, to_day)
+    check_output(output)
     if destination is not None:
         settings.config.destination(destination)
     if as_json:
         format_name = "json"
     if format_name == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output FILE")
-    folder = _kept_run(settings, destination, as_of)
+    folder = _kept_run(settings, destination, as_of, (from_day, to_day))
     report = build_report(folder, destination=destination, from_day=from_day, to_day=to_day)
     if format_name == "parquet" and output is not None:
         formats.write_parquet(report, output)
@@ -81,19 +83,24 @@ def command(
     return 0
 
 
-def _kept_run(settings: Settings, destination: str | None, as_of: datetime | None) -> Path:
+def _kept_run(
+    settings: Settings,
+    destination: str | None,
+    as_of: datetime | None,
+    days: tuple[date | None, date | None],
+) -> Path:
     from archiver.texts import instant_text
-    from archiver.warehouse.runs import kept_runs, read_run
+    from archiver.warehouse.runs import kept_runs, read_run, was_asked
 
     runs = kept_runs(settings.config.warehouse_path)
-    suiting = [
-        run
-        for run in runs
-        if (as_of is None or read_run(run).as_of == as_of)
-        and (destination is None or destination in read_run(run).destinations)
-    ]
-    if suiting:
-        return suiting[-1]
+    for run in reversed(runs):
+        record = read_run(run)
+        if (
+            (was_asked(run) if as_of is None else record.as_of == as_of)
+            and (destination is None or destination in record.destinations)
+            and record.covers(*days)
+        ):
+            return run
     if not runs:
         why = "no run is kept yet"
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from archiver.cli.common import Settings, console, json_option, pass_settings
+from archiver.cli.common import Settings, check_output, console, json_option, pass_settings
 
 
 @click.command("sql", short_help="A query on the warehouse, read-only.")
@@ -46,6 +46,7 @@ def command(
     """
     from archiver.warehouse.query import run_query, write_rows
 
+    check_output(output)
     if (query is None) == (file is None):
         raise click.UsageError("give a QUERY or --file, one of them")
     text = query if query is not None else file.read_text(encoding="utf-8") if file else ""

@@ -64,21 +64,17 @@ def _print_text(status: dict[str, Any]) -> None:
             f"{status['waiting_data_files']:,} data files of the archive are not loaded yet: "
             "archiver load"
         )
-    if status["run"] is None:
-        out.print("Nothing was reconciled yet: archiver reconcile")
-        return
-    out.print(f"Open, as of {status['run']['as_of']} (run {status['run']['run_id']}):")
-    for part in status["run"]["destinations"]:
+    for part in status["open"]:
+        if part["run_id"] is None:
+            out.print(f"{part['destination']}: not reconciled yet: archiver reconcile")
+            continue
         worth = ", ".join(f"{v} {c}" for c, v in part["gap_value"].items())
+        deadline = part["backfill_deadline"]
         out.print(
-            f"  {part['destination']}: gap {part['gap']:,}{f' ({worth})' if worth else ''}, "
-            f"{part['recoverable']:,} recoverable"
-            + (
-                f", the first until {part['backfill_deadline']}"
-                if part["backfill_deadline"]
-                else ""
-            )
-            + f"; unknown {part['unknown']:,}, pending {part['pending']:,}, "
+            f"{part['destination']}, as of {part['as_of']}: gap {part['gap']:,}"
+            f"{f' ({worth})' if worth else ''}, {part['recoverable']:,} recoverable"
+            f"{f', the first until {deadline}' if deadline else ''}; "
+            f"unknown {part['unknown']:,}, pending {part['pending']:,}, "
             f"incidents {len(part['incidents'])}, "
-            f"{part['unsettled_backfill_events']:,} events in unsettled backfills"
+            f"events in unsettled backfills {part['unsettled_backfill_events']:,}"
         )

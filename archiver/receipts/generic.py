@@ -134,6 +134,13 @@ def _text(cell: Cell) -> str | None:
     return str(cell) if isinstance(cell, int) else cell
 
 
+def _shown(names: list[str], settings: ReceiptSettings) -> str:
+    """The header for a message, unless it may be a row: rows hold personal data."""
+    if not {settings.columns.get(ours, ours) for ours in COLUMNS} & set(names):
+        return "its first line does not look like a header: no column in it is known"
+    return f"its columns: {', '.join(names)[:500]}; say which one it is in receipts_columns"
+
+
 def _csv_positions(header: list[str], settings: ReceiptSettings) -> list[int]:
     """For each of COLUMNS its position in the rows; -1 where the feed has no such column."""
     names = [name.strip() for name in header]
@@ -146,7 +153,7 @@ def _csv_positions(header: list[str], settings: ReceiptSettings) -> list[int]:
         if not found and (ours in settings.columns or ours in _REQUIRED):
             raise UnreadableReceiptsError(
                 f"the header has no column {theirs!r} for {ours}",
-                f"its columns: {', '.join(names)[:500]}; say which one it is in receipts_columns",
+                _shown(names, settings),
             )
         positions.append(names.index(theirs) if found else -1)
     return positions

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from archiver.config import Config, DestinationSettings
 from archiver.destinations import destination as destination_type
 from archiver.errors import CheckFailedError
 from archiver.warehouse.database import connect, create, run
+from archiver.warehouse.load import load
 from archiver.warehouse.publish import bind_archive
 from archiver.warehouse.rules import configured_rules, fingerprint
 from archiver.warehouse.runs import RunRecord, keep_run, runs_folder
@@ -40,6 +40,10 @@ _STEPS = (
     "incident_values",
 )
 _CHECKS = ("counts_add_up", "values_add_up", "one_status_per_conversion")
+_SQL = (
+    *(f"reconcile/{name}" for name in (*_STEPS, "no_time")),
+    *(f"checks/{name}" for name in _CHECKS),
+)
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,16 @@ class Question:
     to_day: date | None = None
 
 
-def reconcile(
-    config: Config, archive: Archive, question: Question, *, keep_in: Path | None = None
-) -> Path:
-    """Answer the question, or find the answer that is kept already.
+def reconcile(config: Config, archive: Archive, question: Question) -> Path:
+    """Answer the question, or find the answer that is kept already. Hold the warehouse's lock.
 
-    Hold the warehouse's lock, and load before.
+    The inputs are named before they are loaded: what is imported in between may be in the run, but
+    a later run names other inputs, and is made anew.
 
     Args:
         config: destinations and their settings.
         archive: receipts, ledger and coverage.
         question: what is asked.
-        keep_in: a folder other than the warehouse's for the run.
 
     Returns:
         The kept run's folder.
@@ -80,11 +82,10 @@ def reconcile(
     names = [question.destination] if question.destination else sorted(config.destinations)
     settings = {name: config.destination(name) for name in names}
     run_id = _run_id(config, archive, question, settings)
-    runs = keep_in or runs_folder(config.warehouse_path)
-    folder = runs / run_id
-    if (folder / "run.json").exists():
-        os.utime(folder / "run.json")
-        return folder
+    load(config, archive)
+    runs = runs_folder(config.warehouse_path)
+    if (runs / run_id / "run.json").exists():
+        return runs / run_id
     with connect(spill=config.warehouse_path / ".spill") as connection:
         bind_archive(connection, config, archive)
         _bind_destinations(connection, settings)
@@ -108,6 +109,7 @@ def reconcile(
             parameters={name: _parameters(s) for name, s in settings.items()},
             no_time=_no_time(connection, names),
             newest_attempts=_newest_attempts(connection, names, question.as_of),
+            newest_arrivals=_newest_arrivals(connection, settings, question.as_of),
             archiver_version=__version__,
         )
         return keep_run(connection, runs, record)
@@ -205,7 +207,7 @@ def _run_id(
         "from_day": str(question.from_day),
         "to_day": str(question.to_day),
         "archiver": __version__,
-        "sql": [resources.sql(f"reconcile/{step}") for step in _STEPS],
+        "sql": [resources.sql(name) for name in _SQL],
     }
     text = json.dumps(inputs, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -231,3 +233,24 @@ def _newest_attempts(
         ).fetchall()
     )
     return {name: found.get(name) for name in names}
+
+
+def _newest_arrivals(
+    connection: duckdb.DuckDBPyConnection,
+    settings: dict[str, DestinationSettings],
+    as_of: datetime,
+) -> dict[str, datetime | None]:
+    """Up to when the destinations' sources reach: of all their events, not only conversions."""
+    found = dict(
+        connection.execute(
+            "SELECT source, MAX(arrival) FROM event_segments WHERE arrival <= ? GROUP BY source",
+            [as_of],
+        ).fetchall()
+    )
+    return {
+        name: max(
+            (instant for source, instant in found.items() if source in (s.sources or found)),
+            default=None,
+        )
+        for name, s in settings.items()
+    }

@@ -72,6 +72,7 @@ class DestinationReport:
         no_time: conversions without any time, which are in no row.
         no_key: of the unknown, those without an id.
         newest_attempt: up to when its feed reaches, UTC.
+        newest_arrival: up to when its sources reach, UTC.
         coverage: what the feed's silence means.
     """
 
@@ -82,6 +83,7 @@ class DestinationReport:
     no_time: int
     no_key: int
     newest_attempt: datetime | None
+    newest_arrival: datetime | None
     coverage: str
 
     @property
@@ -203,6 +205,7 @@ def build_report(
                     for line in keyless
                 ),
                 newest_attempt=run.newest_attempts[name],
+                newest_arrival=run.newest_arrivals[name],
                 coverage=run.parameters[name]["coverage"],
             )
         )
@@ -228,6 +231,8 @@ def days_over_threshold(report: Report, config: Config) -> list[tuple[str, Row]]
         settings = config.destination(part.destination)
         for day, _ in part.by_day():
             gap, accepted = day.counts["gap"], day.counts["accepted"]
-            if gap >= settings.min_gap and gap > settings.max_gap_ratio * (accepted + gap):
+            # As written in the configuration: 0.01 is no exact float.
+            allowed = Decimal(str(settings.max_gap_ratio)) * (accepted + gap)
+            if gap >= settings.min_gap and gap > allowed:
                 found.append((part.destination, day))
     return found

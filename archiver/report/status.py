@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from archiver.archive.store import Archive
@@ -13,7 +14,7 @@ from archiver.texts import instant_text
 from archiver.warehouse.database import connect
 from archiver.warehouse.load import new_files
 from archiver.warehouse.publish import bind_archive
-from archiver.warehouse.runs import kept_runs
+from archiver.warehouse.runs import kept_runs, read_run, was_asked
 
 
 def read_status(config: Config, archive: Archive) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def read_status(config: Config, archive: Archive) -> dict[str, Any]:
 
     Returns:
         `feeds` (name, kind, `reaches_up_to` UTC, files, quarantined), `waiting_data_files`, and
-        `run`: the last kept run with what it left open per destination, or None.
+        `open`: per destination what its last run over all days left open.
     """
     with connect() as connection:
         bind_archive(connection, config, archive)
@@ -67,40 +68,39 @@ def read_status(config: Config, archive: Archive) -> dict[str, Any]:
         )
         for name in names
     ]
-    runs = kept_runs(config.warehouse_path)
     return {
         "feeds": feeds,
         "waiting_data_files": len(new_files(config, archive)),
-        "run": _open(as_json(build_report(runs[-1])), unsettled) if runs else None,
+        "open": [
+            {
+                **_open(config.warehouse_path, name),
+                "unsettled_backfill_events": unsettled.get(name, 0),
+            }
+            for name in sorted(config.destinations)
+        ],
     }
 
 
-def _open(report: dict[str, Any], unsettled: dict[str, int]) -> dict[str, Any]:
+def _open(warehouse: Path, destination: str) -> dict[str, Any]:
+    """What the last run over all days of a destination left open; its run_id is None before any."""
+    for run in reversed(kept_runs(warehouse)):
+        record = read_run(run)
+        if was_asked(run) and record.is_unbounded and destination in record.destinations:
+            break
+    else:
+        return {"destination": destination, "run_id": None}
+    report = as_json(build_report(run, destination=destination))
+    (part,) = report["destinations"]
+    names = ("gap", "unknown", "pending", "recoverable", "expired", "backfill_deadline")
     return {
+        "destination": destination,
         "run_id": report["run_id"],
         "as_of": report["as_of"],
-        "destinations": [
-            {
-                "destination": part["destination"],
-                **{
-                    name: part["totals"][name]
-                    for name in (
-                        "gap",
-                        "unknown",
-                        "pending",
-                        "recoverable",
-                        "expired",
-                        "backfill_deadline",
-                    )
-                },
-                "gap_value": {
-                    currency: terms["gap"]
-                    for currency, terms in part["totals"]["value"].items()
-                    if terms["gap"] != "0.00"
-                },
-                "incidents": part["incidents"],
-                "unsettled_backfill_events": unsettled.get(part["destination"], 0),
-            }
-            for part in report["destinations"]
-        ],
+        **{name: part["totals"][name] for name in names},
+        "gap_value": {
+            currency: terms["gap"]
+            for currency, terms in part["totals"]["value"].items()
+            if terms["gap"] != "0.00"
+        },
+        "incidents": part["incidents"],
     }

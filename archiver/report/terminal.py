@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rich import box
@@ -18,6 +18,7 @@ from archiver.texts import instant_text
 
 WIDTH = 100
 _MIN_EVENT_WIDTH = 22
+_STALE = timedelta(hours=24)
 _WORDS = {
     "missing": "no receipt at all",
     "failed": "not delivered",
@@ -36,6 +37,9 @@ def render(report: Report) -> Group:
             f"  as of {_when(run.as_of)} · run {run.run_id}",
         )
     ]
+    if not run.is_unbounded:
+        first, last = run.from_day or "the beginning", run.to_day or "the end"
+        parts.append(Text(f"Only the days from {first} to {last} were reconciled.", "yellow"))
     for part in report.destinations:
         parts += _destination(part, run.as_of)
     if not report.destinations:
@@ -62,8 +66,16 @@ def _destination(part: DestinationReport, as_of: datetime) -> list[RenderableTyp
         Text(),
         Text.assemble((part.destination, "bold cyan"), f"  days in {part.account_timezone}"),
         Text(),
-        _headline(totals),
+        _headline(part, totals),
     ]
+    if part.newest_arrival is None or as_of - part.newest_arrival > _STALE:
+        reach = f"the newest is of {_when(part.newest_arrival)}" if part.newest_arrival else "none"
+        out.append(
+            Text(
+                f"No event arrived in the last 24 hours ({reach}): do the sources deliver?",
+                "bold yellow",
+            )
+        )
     if part.days:
         out += [_table(part, totals), *_money(part, totals)]
     for line in _explanations(part, totals, as_of):
@@ -71,7 +83,7 @@ def _destination(part: DestinationReport, as_of: datetime) -> list[RenderableTyp
     return out
 
 
-def _headline(totals: Row) -> Text:
+def _headline(part: DestinationReport, totals: Row) -> Text:
     counts = totals.counts
     if not counts["expected"]:
         return Text("No conversion was expected in these days: check that the sources deliver.")
@@ -85,6 +97,12 @@ def _headline(totals: Row) -> Text:
             return Text(
                 f"Nothing is known to be lost, but of {counts['unknown']:,} of "
                 f"{counts['expected']:,} conversions nothing is known: see below.",
+                "bold yellow",
+            )
+        if any(not day.counts["expected"] and day.counts["unarchived"] for day, _ in part.by_day()):
+            return Text(
+                "Nothing is known to be lost, but on some day there are receipts and no event: "
+                "events are missing in the archive.",
                 "bold yellow",
             )
         return Text("No gap among the settled conversions.", "green")
@@ -132,9 +150,14 @@ def _gap_amounts(part: DestinationReport, totals: Row, currency: str) -> list[De
     return [row.values[currency]["gap"] for row in rows if currency in row.values]
 
 
+def _gap_currencies(part: DestinationReport, totals: Row) -> list[str]:
+    """The currencies in which anything is in the gap, even if it adds up to nothing."""
+    return [c for c in totals.values if any(_gap_amounts(part, totals, c))]
+
+
 def _money_columns(part: DestinationReport, totals: Row, shown: list[str]) -> list[str]:
     """The currencies that have a gap, where their columns fit beside the counts; else none."""
-    currencies = [c for c, terms in totals.values.items() if terms["gap"]]
+    currencies = _gap_currencies(part, totals)
     width = len("2026-01-15 ~") + 1 + _MIN_EVENT_WIDTH + 1
     width += sum(2 + max(len(name), len(_count(totals, name))) for name in shown)
     for currency in currencies:
@@ -173,14 +196,14 @@ def _aligned(amounts: Iterable[Decimal | None]) -> Callable[[Decimal], str]:
 
 def _money(part: DestinationReport, totals: Row) -> list[RenderableType]:
     """Money in a table of its own, where its columns do not fit beside the counts."""
-    currencies = [c for c, terms in totals.values.items() if terms["gap"]]
+    currencies = _gap_currencies(part, totals)
     shown = ("expected", "accepted", "gap")
     if not currencies or _money_columns(part, totals, [*shown, "pending", "unknown"]):
         return []
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("currency")
     for term in shown:
-        table.add_column(term, justify="right")
+        table.add_column(term, justify="right", no_wrap=True)
     for currency in currencies:
         terms = totals.values[currency]
         text_of = _aligned(terms[term] for term in shown)
@@ -232,12 +255,9 @@ def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iter
         yield _line("no_time", f"{part.no_time:,} (conversions without any time, in no day above)")
     if totals.provisional:
         yield _line("~", "the day is provisional: late events and receipts may still change it")
-    yield _line(
-        "feed",
-        f"receipts reach up to {_when(part.newest_attempt)}"
-        if part.newest_attempt
-        else "no receipts by this instant",
-    )
+    events = _when(part.newest_arrival) if part.newest_arrival else "never"
+    receipts = _when(part.newest_attempt) if part.newest_attempt else "never"
+    yield _line("feeds", f"events reach up to {events}, receipts up to {receipts}")
 
 
 def _line(label: str, text: str) -> Text:

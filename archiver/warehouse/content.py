@@ -37,7 +37,7 @@ class Content(msgspec.Struct, frozen=True, gc=False):
         order_id: `properties.order_id` as text; a number keeps its JSON text.
         value: `properties.value`, where null or absent `properties.revenue`; exact, scale 18;
             None where there is none or it is no number.
-        currency: `properties.currency`, capitals; None where absent or no text.
+        currency: `properties.currency`, three letters in capitals; None where it is anything else.
         integrations: per name in `integrations` whether it is exactly `false`; nulls left out.
     """
 
@@ -65,7 +65,7 @@ def read_content(payload: str) -> Content:
     return Content(
         order_id=_text(properties.order_id),
         value=parse_amount(_text(amount)) if _is_given(amount) else None,
-        currency=(currency.strip().upper() or None) if currency else None,
+        currency=_currency(currency),
         integrations=integrations,
     )
 
@@ -81,6 +81,12 @@ def _text(raw: msgspec.Raw) -> str | None:
     if data[:1] == b'"':
         return msgspec.json.decode(data, type=str)
     return data.decode() if data[:1] in b"-0123456789" else None
+
+
+def _currency(text: str | None) -> str | None:
+    """A code of three letters in capitals; anything else is no currency."""
+    code = (text or "").strip().upper()
+    return code if len(code) == 3 and code.isascii() and code.isalpha() else None
 
 
 def _string(raw: msgspec.Raw) -> str | None:
@@ -122,9 +128,7 @@ def _read_with_care(payload: str) -> Content:
     return Content(
         order_id=_clean(properties.get("order_id")),
         value=parse_amount(_clean(amount)),
-        currency=(currency.strip().upper() or None)
-        if currency and not isinstance(currency, _Number)
-        else None,
+        currency=None if isinstance(currency, _Number) else _currency(currency),
         integrations={
             name: value is False for name, value in integrations.items() if value is not None
         },

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,14 @@ from archiver.warehouse.publish import DATABASE
 if TYPE_CHECKING:
     from rich.console import Console
 
-_READING = {"SELECT", "EXPLAIN", "RELATION", "CALL", "PRAGMA", "SET", "VARIABLE_SET", "MULTI"}
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_EXPLAIN = re.compile(r"EXPLAIN(\s+ANALYZE)?(\s*\([^)]*\))?\s+", re.IGNORECASE)
+# Besides SELECT and EXPLAIN of one: settings of the session that write nothing, and looking around.
+_HARMLESS = (
+    re.compile(r"(SET|RESET)\s+((SESSION|LOCAL|GLOBAL)\s+)?(TIME\s+ZONE|TimeZone|threads)\b", re.I),
+    re.compile(r"(SET|RESET)\s+((SESSION|LOCAL|GLOBAL)\s+)?(memory_limit|max_memory)\b", re.I),
+    re.compile(r"PRAGMA\s+(database_list|database_size|show_tables|table_info|version)\b", re.I),
+)
 _TABLE_ROWS = 1000
 _JSON = ("VARIANT", "JSON")
 _FETCH_ROWS = 5000
@@ -65,24 +73,44 @@ def run_query(folder: Path, text: str) -> Iterator[Rows]:
         raise UsageError(
             f"opening the warehouse {path}", "nothing is published yet", "run: archiver load"
         )
-    with connect(path, read_only=True) as connection:
-        try:
+    try:
+        with connect(path, read_only=True) as connection:
             statements = connection.extract_statements(text)
             if not statements:
                 raise UsageError("running the query", "it holds no statement")
             for statement in statements:
-                kind = str(statement.type).rsplit(".", 1)[-1]
-                if kind not in _READING:
-                    raise UsageError(
-                        "running the query",
-                        f"{kind} is no reading statement",
-                        "the warehouse is read-only; use --format and --output for files",
-                    )
+                _refuse_writing(connection, statement)
             for statement in statements[:-1]:
                 connection.execute(statement)
             yield _rows(connection, statements[-1])
-        except duckdb.Error as error:
-            raise UsageError("running the query", str(error).strip()) from None
+    except duckdb.IOException as error:
+        raise UsageError(
+            f"reading the warehouse {path}",
+            str(error).strip(),
+            "it may be damaged or moved; publish it anew: archiver load",
+        ) from None
+    except duckdb.Error as error:
+        raise UsageError("running the query", str(error).strip()) from None
+
+
+def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+    """Let through what only reads: the database is read-only, but DuckDB can write files, too."""
+    kind = str(statement.type).rsplit(".", 1)[-1]
+    if kind == "SELECT":
+        return
+    text = _COMMENTS.sub(" ", statement.query).strip()
+    if kind == "EXPLAIN":
+        explained = _EXPLAIN.sub("", text)
+        for inner in connection.extract_statements(explained):
+            _refuse_writing(connection, inner)
+        return
+    if any(pattern.match(text) for pattern in _HARMLESS):
+        return
+    raise UsageError(
+        "running the query",
+        f"{kind} is no reading statement",
+        "the warehouse is read-only; use --format and --output for files",
+    )
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Rows:
@@ -95,11 +123,13 @@ def _rows(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) ->
     types = [str(kind) for kind in relation.types]
     readable = relation
     if "VARIANT" in types:
-        quoted = ['"' + name.replace('"', '""') + '"' for name in relation.columns]
+        # By position, since names may repeat.
         readable = relation.project(
             ", ".join(
-                f"CAST(CAST({name} AS JSON) AS VARCHAR) AS {name}" if kind == "VARIANT" else name
-                for name, kind in zip(quoted, types, strict=True)
+                f"CAST(CAST(#{position} AS JSON) AS VARCHAR)"
+                if kind == "VARIANT"
+                else f"#{position}"
+                for position, kind in enumerate(types, 1)
             )
         )
     query = readable.sql_query()
@@ -142,22 +172,48 @@ def _write_csv(rows: Rows, file: TextIO) -> None:
 
 
 def _write_json(rows: Rows, file: TextIO) -> None:
-    holds_json = [kind in _JSON for kind in rows.types]
+    names = [json.dumps(name, ensure_ascii=False) for name in _distinct(rows.columns)]
     separator = "[\n"
     for row in rows:
-        values = [
-            json.loads(value) if is_json and value is not None else _plain(value)
-            for value, is_json in zip(row, holds_json, strict=True)
-        ]
-        line = json.dumps(dict(zip(rows.columns, values, strict=True)), ensure_ascii=False)
-        file.write(f"{separator}  {line}")
+        values = (
+            _json_text(value) if kind in _JSON else json.dumps(_plain(value), ensure_ascii=False)
+            for value, kind in zip(row, rows.types, strict=True)
+        )
+        pairs = ", ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True))
+        file.write(f"{separator}  {{{pairs}}}")
         separator = ",\n"
     file.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names, each once: a repeated one gets a number, since JSON keeps one of a kind."""
+    seen: dict[str, int] = {}
+    distinct = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        distinct.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return distinct
+
+
+def _json_text(value: str | None) -> str:
+    """JSON that a column holds, as it stands; DuckDB's Infinity, which is no JSON, as null."""
+    if value is None:
+        return "null"
+    try:
+        json.loads(value, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return json.dumps(json.loads(value, parse_constant=lambda _: None), ensure_ascii=False)
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _write_table(rows: Rows, output: Path | None, console: Callable[[], Console]) -> None:
     from rich import box
     from rich.console import Console
+    from rich.control import strip_control_codes
     from rich.table import Table
     from rich.text import Text
 
@@ -172,7 +228,7 @@ def _write_table(rows: Rows, output: Path | None, console: Callable[[], Console]
                 file=sys.stderr,
             )
             break
-        table.add_row(*(Text(cell) for cell in _cells(row, rows.types)))
+        table.add_row(*(Text(strip_control_codes(cell)) for cell in _cells(row, rows.types)))
     if output is None:
         console().print(table)
         return

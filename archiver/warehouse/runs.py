@@ -109,6 +109,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         parameters: the settings that it was judged by, per destination.
         no_time: conversions without any time, which are in no reconciliation, per destination.
         newest_attempts: up to when each feed reaches, UTC, per destination; None: no receipt.
+        newest_arrivals: up to when its sources reach, UTC, per destination; None: no event.
         archiver_version: which program.
     """
 
@@ -120,7 +121,20 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, dict[str, str]]
     no_time: dict[str, int]
     newest_attempts: dict[str, datetime | None]
+    newest_arrivals: dict[str, datetime | None]
     archiver_version: str
+
+    def covers(self, from_day: date | None, to_day: date | None) -> bool:
+        """Whether the run has all of these account days; no bound asks for no certain day."""
+        return not (
+            (from_day is not None and self.from_day is not None and from_day < self.from_day)
+            or (to_day is not None and self.to_day is not None and to_day > self.to_day)
+        )
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether the run has all account days."""
+        return self.from_day is None and self.to_day is None
 
 
 def runs_folder(warehouse: Path) -> Path:
@@ -134,9 +148,30 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def kept_runs(warehouse: Path) -> list[Path]:
-    """Folders of the kept runs; the one that was last asked for stands last."""
+    """Folders of the kept runs; the one that was last asked for stands last.
+
+    Runs that nobody asked for, since only a backfill needed them, come before all others.
+    """
     runs = [path.parent for path in runs_folder(warehouse).glob("[!.]*/run.json")]
-    return sorted(runs, key=lambda run: ((run / "run.json").stat().st_mtime_ns, run.name))
+    return sorted(runs, key=lambda run: (_asked_ns(run), run.name))
+
+
+def note_asked(run: Path) -> None:
+    """Note that a user asked for this run now; which one is the last follows from it."""
+    (run / ".asked").touch()
+    os.utime(run / ".asked")
+
+
+def was_asked(run: Path) -> bool:
+    """Whether a user ever asked for this run."""
+    return _asked_ns(run) > 0
+
+
+def _asked_ns(run: Path) -> int:
+    try:
+        return (run / ".asked").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def keep_run(connection: duckdb.DuckDBPyConnection, runs: Path, record: RunRecord) -> Path:
@@ -175,7 +210,7 @@ def bind_runs(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
                 record.from_day,
                 record.to_day,
                 list(record.destinations),
-                run == runs[-1],
+                run == runs[-1] and was_asked(run),
                 record.archiver_version,
             ],
         )

@@ -1,6 +1,9 @@
 -- One row per conversion in the gap of a run, with what a backfill does with it: `send`,
 -- `expired`, or the reason for which it is left out, the first that holds.
 --
+-- The files will be uploaded: what is known of attempts after the instant counts here, unlike in
+-- the figures, and so does suppression on any occurrence.
+--
 -- Parameters: $as_of TIMESTAMPTZ, the instant of the export; $backfill_id VARCHAR;
 -- $pixel VARCHAR (`none`, `same_id`, `other_id`); $dedup_window_us BIGINT, microseconds, NULL where
 -- the destination recognises no repeated event; $include_rejected, $include_ambiguous,
@@ -25,6 +28,12 @@ suppressed_keys AS (
   WHERE conversion_occurrences.suppressed_reason IS NOT NULL
 ),
 
+this_backfill AS (
+  SELECT MIN(backfills.created_at) AS created_at
+  FROM backfills
+  WHERE backfills.backfill_id = $backfill_id
+),
+
 earlier_backfills AS (
   SELECT
     backfills.destination,
@@ -33,7 +42,10 @@ earlier_backfills AS (
     backfills.backfill_id,
     backfills.as_of
   FROM backfills
-  WHERE backfills.backfill_id <> $backfill_id
+  CROSS JOIN this_backfill
+  WHERE
+    backfills.backfill_id <> $backfill_id
+    AND COALESCE(backfills.created_at < this_backfill.created_at, TRUE)
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY backfills.destination, backfills.event_id, backfills.event
     ORDER BY backfills.as_of DESC, backfills.created_at DESC, backfills.backfill_id ASC
@@ -59,9 +71,24 @@ unsettled_backfills AS (
   )
 ),
 
+later_attempts AS (
+  SELECT
+    receipts.destination,
+    receipts.event_id,
+    MAX(CASE WHEN receipts.outcome = 'accepted' THEN 1 ELSE 0 END) AS is_accepted,
+    MAX(CASE WHEN receipts.outcome = 'unknown' THEN 1 ELSE 0 END) AS is_unknown
+  FROM receipts
+  WHERE
+    receipts.attempted_at > $as_of
+    AND receipts.event_id IS NOT NULL
+  GROUP BY receipts.destination, receipts.event_id
+),
+
 aligned AS (
   SELECT
     gap_conversions.*,
+    COALESCE(later_attempts.is_accepted, 0) AS is_accepted_since,
+    COALESCE(later_attempts.is_unknown, 0) AS is_unknown_since,
     suppressed_keys.event_id IS NOT NULL AS is_suppressed,
     unsettled_backfills.backfill_id AS earlier_backfill_id
   FROM gap_conversions
@@ -75,6 +102,10 @@ aligned AS (
       gap_conversions.destination = unsettled_backfills.destination
       AND gap_conversions.event_id = unsettled_backfills.event_id
       AND gap_conversions.event = unsettled_backfills.event
+  LEFT JOIN later_attempts
+    ON
+      gap_conversions.destination = later_attempts.destination
+      AND gap_conversions.event_id = later_attempts.event_id
 )
 
 SELECT
@@ -97,15 +128,17 @@ SELECT
   COALESCE(aligned.dedup_ends_at >= $as_of, FALSE) AS is_within_dedup,
   CASE
     WHEN aligned.is_suppressed THEN 'suppressed'
+    WHEN aligned.is_accepted_since = 1 THEN 'accepted_since'
     WHEN aligned.status = 'conflict' THEN 'conflict'
     WHEN aligned.status = 'rejected' AND NOT $include_rejected THEN 'rejected'
     WHEN aligned.status = 'ambiguous' AND NOT $include_ambiguous THEN 'ambiguous'
+    WHEN aligned.is_unknown_since = 1 AND NOT $include_ambiguous THEN 'ambiguous'
     WHEN aligned.earlier_backfill_id IS NOT NULL AND NOT $force THEN 'in_earlier_backfill'
     WHEN aligned.event_time IS NULL THEN 'no_time'
     WHEN aligned.backfill_deadline < $as_of THEN 'expired'
     WHEN $pixel = 'other_id' AND NOT $include_beyond_dedup THEN 'pixel_other_id'
     WHEN
-      ($pixel = 'same_id' OR aligned.status = 'ambiguous')
+      ($pixel = 'same_id' OR aligned.status = 'ambiguous' OR aligned.is_unknown_since = 1)
       AND NOT COALESCE(aligned.dedup_ends_at >= $as_of, FALSE)
       AND NOT $include_beyond_dedup
       THEN 'beyond_dedup'

@@ -215,10 +215,12 @@ class TestNeverTwice:
 
     def test_a_later_backfill_leaves_it_out(self, workspace: Workspace) -> None:
         prepare(workspace, [order("one")], [])
-        backfill(workspace)
+        first = backfill(workspace)
         later = backfill(workspace, as_of=LATER)
         assert sent(later) == []
-        assert [row["reason"] for row in listed(later, "left_out")] == ["in_earlier_backfill"]
+        (row,) = listed(later, "left_out")
+        assert row["reason"] == "in_earlier_backfill"
+        assert row["earlier_backfill"] == first["backfill_id"]
         assert sent(backfill(workspace, "--force", as_of=LATER)) == ["one"]
 
     def test_even_when_the_warehouse_was_rebuilt(self, workspace: Workspace) -> None:
@@ -257,9 +259,83 @@ class TestNeverTwice:
             assert workspace.run("backfill", "--as-of", AS_OF).code == 130
         later = backfill(workspace, as_of=LATER)
         assert sent(later) == []
-        folders = {path.parent for path in workspace.folder.glob("backfills/tiktok/*/manifest.json")}
+        folders = {
+            path.parent for path in workspace.folder.glob("backfills/tiktok/*/manifest.json")
+        }
         (first,) = folders - {Path(later["path"])}
         assert sent({"path": first}) == ["one"]
+
+
+def test_an_attempt_after_the_as_of_keeps_it_from_being_sent_twice(workspace: Workspace) -> None:
+    """The figures ignore what came later; files that will be uploaded do not."""
+    prepare(
+        workspace,
+        [order("retried"), order("timed_out"), order("lost")],
+        [
+            attempt("retried", "failed", "2026-01-15T12:01:00Z"),
+            attempt("retried", "accepted", "2026-01-17T12:00:00Z"),
+            attempt("timed_out", "unknown", "2026-01-17T12:00:00Z"),
+        ],
+    )
+    document = backfill(workspace)
+    assert sent(document) == ["lost"]
+    assert {row["event_id"]: row["reason"] for row in listed(document, "left_out")} == {
+        "retried": "accepted_since",
+        "timed_out": "ambiguous",
+    }
+
+
+class TestOutputFolder:
+    """--output makes a copy; the files are always beside the configuration, too."""
+
+    def test_it_holds_the_same_files(self, workspace: Workspace, tmp_path: Path) -> None:
+        prepare(workspace, [order("one")], [])
+        copy = backfill(workspace, "--output", str(tmp_path / "for upload"))
+        assert copy["path"] == str(tmp_path / "for upload")
+        assert hashes(copy) == hashes(backfill(workspace))
+        assert all(stat.S_IMODE(p.stat().st_mode) == 0o600 for p in Path(copy["path"]).iterdir())
+
+    def test_an_empty_folder_and_a_link_to_one_are_taken(
+        self, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        prepare(workspace, [order("one")], [])
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "empty")
+        assert sent(backfill(workspace, "--output", str(tmp_path / "link"))) == ["one"]
+
+    def test_a_folder_with_something_else_is_refused_before_anything_is_made(
+        self, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        prepare(workspace, [order("one")], [])
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "letter.txt").write_text("dear diary")
+        result = workspace.run("backfill", "--as-of", AS_OF, "--output", tmp_path / "mine")
+        assert result.code == 2
+        assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+        assert sent(backfill(workspace)) == ["one"]
+
+
+def test_a_half_written_draft_is_made_anew(workspace: Workspace) -> None:
+    import shutil
+
+    prepare(workspace, [order("one")], [])
+    first = backfill(workspace)
+    folder = Path(first["path"])
+    before = hashes(first)
+    shutil.rmtree(folder)
+    draft = folder.with_name(f".{folder.name}.draft")
+    draft.mkdir()
+    (draft / "batch-00001.json").write_text("{")
+    assert hashes(backfill(workspace)) == before
+
+
+def test_files_that_were_changed_are_not_taken_for_the_backfill(workspace: Workspace) -> None:
+    prepare(workspace, [order("one")], [])
+    batch = Path(backfill(workspace)["path"]) / "batch-00001.json"
+    batch.write_text("{}")
+    result = workspace.run("backfill", "--as-of", AS_OF)
+    assert result.code == 2
+    assert "batch-00001.json was changed" in result.err
 
 
 def hashes(document: dict[str, Any]) -> dict[str, str]:

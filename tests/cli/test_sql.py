@@ -60,6 +60,10 @@ def test_a_file_of_statements_shows_the_last_rows(loaded: Workspace, tmp_path: P
         "ATTACH 'x.duckdb'",
         "INSTALL httpfs",
         "SELECT 1; DELETE FROM runs",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO 'x.csv'",
+        "SET log_query_path = 'x.log'",
+        "PRAGMA profiling_output = 'x.json'",
+        "CALL enable_logging(storage = 'file', storage_path = 'x')",
     ],
 )
 def test_nothing_can_be_written(loaded: Workspace, query: str) -> None:
@@ -68,6 +72,33 @@ def test_nothing_can_be_written(loaded: Workspace, query: str) -> None:
     assert result.code == 2
     assert "no reading statement" in result.err
     assert loaded.listing() == before
+
+
+def test_json_keeps_every_column_and_only_what_is_json(loaded: Workspace) -> None:
+    (row,) = loaded.sql("SELECT 1 AS a, 2 AS a, '1e400'::JSON::VARIANT AS huge, NULL::JSON AS n")
+    assert row == {"a": 1, "a_2": 2, "huge": None, "n": None}
+    out = loaded.done("sql", """SELECT '{"v": 1.10}'::JSON AS j""", "--json").out
+    assert '{"j": {"v": 1.10}}' in out
+
+
+def test_times_are_utc_whatever_the_session_says(loaded: Workspace) -> None:
+    rows = loaded.sql("SET TimeZone = 'Asia/Tokyo'; SELECT MIN(event_time) AS t FROM events")
+    assert rows == [{"t": "2026-01-15T12:00:00Z"}]
+
+
+def test_explaining_a_reading_query_is_fine(loaded: Workspace) -> None:
+    assert "event" in loaded.done("sql", "EXPLAIN SELECT * FROM events").out.lower()
+
+
+def test_a_broken_file_says_what_to_do(loaded: Workspace) -> None:
+    loaded.database.chmod(0o600)
+    loaded.database.write_bytes(b"")
+    result = loaded.run("sql", "SELECT 1 FROM events")
+    assert result.code == 2
+    loaded.database.write_bytes(b"no database at all" * 1000)
+    result = loaded.run("sql", "SELECT 1")
+    assert result.code == 2
+    assert "archiver load" in result.err
 
 
 def test_a_wrong_query_says_why(loaded: Workspace) -> None:

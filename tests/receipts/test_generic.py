@@ -245,6 +245,9 @@ def test_csv_without_its_needed_columns_is_refused_whole() -> None:
     with pytest.raises(UnreadableReceiptsError, match="no column 'outcome' for outcome") as refused:
         read("event_id,attempted_at,status\na,2026-01-15,ok\n")
     assert "its columns: event_id, attempted_at, status" in refused.value.hint
+    with pytest.raises(UnreadableReceiptsError) as refused:
+        read("jane@example.com,Jane Doe,2026-01-15\n")
+    assert "jane" not in str(refused.value).lower(), "a row is no header, and personal"
     with pytest.raises(UnreadableReceiptsError, match="no column 'amount' for value"):
         read(HEADER, columns={"value": "amount"})
     with pytest.raises(UnreadableReceiptsError, match="2 columns 'outcome'"):

@@ -47,7 +47,10 @@ def test_terminal_says_first_what_was_lost(reconciled: Workspace) -> None:
     assert "gap: 1 missing (no receipt at all) · 1 failed (not delivered)" in text
     assert "suppressed: 1 (must not be delivered, so not expected)" in text
     assert "unarchived: 1 (receipts for events that the archive does not have)" in text
-    assert "feed: receipts reach up to 2026-01-18 20:00 UTC" in text
+    assert (
+        "feeds: events reach up to 2026-01-18 20:00 UTC, receipts up to 2026-01-18 20:00 UTC"
+        in text
+    )
 
 
 def test_terminal_fits_100_columns_and_lines_money_up(reconciled: Workspace) -> None:
@@ -186,7 +189,84 @@ def test_status_says_what_ran_how_far_feeds_reach_and_what_is_open(reconciled: W
         "web": "2026-01-18T20:00:00Z",
         "tiktok": "2026-01-18T20:00:05Z",
     }
-    (part,) = status["run"]["destinations"]
+    (part,) = status["open"]
     assert (part["gap"], part["gap_value"]) == (2, {"EUR": "1234.50", "USD": "12.50"})
     text = reconciled.done("status").out
     assert "never" in text and "gap 2" in text
+
+
+def test_an_output_that_cannot_be_made_is_refused_first(
+    reconciled: Workspace, tmp_path: Path
+) -> None:
+    for command in (("report", "--format", "csv"), ("sql", "SELECT 1", "--format", "csv")):
+        result = reconciled.run(*command, "--output", tmp_path / "absent" / "x.csv")
+        assert result.code == 2
+        assert "cannot be written to" in result.err
+
+
+def test_a_source_that_fell_silent_is_not_reported_as_all_well(workspace: Workspace) -> None:
+    workspace.write("inbound/web/a.ndjson", order("a", "2026-01-14T12:00:00Z"))
+    workspace.write(
+        "receipts/a.ndjson",
+        receipt("a", at="2026-01-14T12:00:05Z"),
+        *(receipt(f"lost{n}", at="2026-01-16T12:00:00Z") for n in range(3)),
+    )
+    workspace.done("ingest")
+    workspace.done("receipts")
+    workspace.done("reconcile", *AS_OF)
+    text = " ".join(workspace.done("report").out.split())
+    assert "No event arrived in the last 24 hours (the newest is of 2026-01-14 12:00 UTC)" in text
+    assert "No gap among the settled conversions" not in text
+    assert "events are missing in the archive" in text
+
+
+def test_a_run_that_only_a_backfill_needed_is_not_the_last_run(reconciled: Workspace) -> None:
+    asked = reconciled.done("report", "--json").json["run_id"]
+    reconciled.done(
+        "backfill", "--from", "2026-01-18", "--to", "2026-01-18", "--as-of", "2026-01-19T12:00:00Z"
+    )
+    assert reconciled.done("report", "--json").json["run_id"] == asked
+    assert reconciled.done("status", "--json").json["open"][0]["run_id"] == asked
+    (latest,) = reconciled.sql("SELECT run_id FROM runs WHERE is_latest")
+    assert latest["run_id"] == asked
+
+
+def test_a_run_over_some_days_says_so_and_shows_no_others(reconciled: Workspace) -> None:
+    reconciled.done("reconcile", *AS_OF, "--from", "2026-01-18", "--to", "2026-01-18")
+    text = reconciled.done("report").out
+    assert "Only the days from 2026-01-18 to 2026-01-18 were reconciled." in text
+    part = reconciled.done("report", "--json", "--from", "2026-01-15").json["destinations"][0]
+    assert part["totals"]["gap"] == 2, "the run that has these days is shown"
+    assert reconciled.done("status", "--json").json["open"][0]["gap"] == 2
+
+
+def test_amounts_that_cancel_out_are_still_shown(workspace: Workspace) -> None:
+    for day, value in ((15, 100), (16, -100)):
+        workspace.write(
+            f"inbound/web/{day}.ndjson",
+            order(
+                f"m{day}",
+                f"2026-01-{day}T12:00:00Z",
+                properties={"value": value, "currency": "CHF"},
+            ),
+        )
+    workspace.write("receipts/a.ndjson", receipt("x", at="2026-01-18T20:00:05Z"))
+    workspace.done("ingest")
+    workspace.done("receipts")
+    workspace.done("reconcile", *AS_OF)
+    assert "gap CHF" in workspace.done("report").out
+
+
+def test_an_absurd_amount_blocks_nothing(workspace: Workspace) -> None:
+    absurd = {"value": "9" * 25, "currency": "Jane@Example.com"}
+    workspace.write(
+        "inbound/web/a.ndjson",
+        *(order(f"m{n}", "2026-01-15T12:00:00Z", properties=absurd) for n in range(3)),
+        order("b", "2026-01-15T12:00:00Z"),
+    )
+    workspace.write("receipts/a.ndjson", receipt("x", at="2026-01-18T20:00:05Z"))
+    workspace.done("ingest")
+    workspace.done("receipts")
+    workspace.done("reconcile", *AS_OF)
+    (part,) = workspace.done("report", "--json").json["destinations"]
+    assert (part["totals"]["gap"], list(part["totals"]["value"])) == (4, ["USD"])
