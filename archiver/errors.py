@@ -5,6 +5,10 @@ A message says what was being done, to which file and record, why it failed, and
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 EXIT_DONE = 0
 EXIT_UNEXPECTED = 1
 EXIT_USAGE = 2
@@ -12,6 +16,19 @@ EXIT_GAP = 3
 EXIT_PARTIAL = 4
 EXIT_LOCKED = 5
 EXIT_INTERRUPTED = 130
+
+_WRONG_PATH = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
 
 
 class ArchiverError(Exception):
@@ -38,6 +55,21 @@ class UsageError(ArchiverError):
     exit_code = EXIT_USAGE
 
 
+@contextmanager
+def blaming_the_path(doing: str) -> Iterator[None]:
+    """Turn what the system says about a path that cannot be written into a UsageError.
+
+    A full disk, say, is not the path's fault and goes on up.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _WRONG_PATH:
+            raise
+        why = error.strerror or str(error)
+        raise UsageError(doing, why, "name a path that can be written") from None
+
+
 class ConfigError(ArchiverError):
     """A configuration that cannot be used."""
 
@@ -48,6 +80,12 @@ class LockedError(ArchiverError):
     """Another run holds the lock on the folder."""
 
     exit_code = EXIT_LOCKED
+
+
+class InterruptedRunError(ArchiverError):
+    """The user ended the run."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 class CorruptInputError(ArchiverError):

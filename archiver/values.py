@@ -34,10 +34,11 @@ _LONGEST_INSTANT_CHARS = 64
 _ISO = re.compile(
     r"""
     (?P<local>
-        \d{4}-\d\d-\d\d (?: [Tt\x20] \d\d:\d\d (?: :\d\d (?: [.,]\d+ )? )? )?
+        \d{4}-\d\d-\d\d [Tt\x20] \d\d:\d\d (?: :\d\d (?: [.,]\d+ )? )?
       | \d{8} [Tt] \d{6} (?: [.,]\d+ )?
     )
     (?P<offset> \x20? (?: [Zz] | UTC | [+-]\d\d (?: :?\d\d )? ) )?
+    | (?P<day> \d{4}-\d\d-\d\d )
     """,
     re.ASCII | re.VERBOSE,
 )
@@ -51,9 +52,9 @@ def parse_instant(value: object) -> datetime | None:
     Args:
         value: ISO 8601 text (extended with `T` or a space, or basic with `T`; `Z`, `UTC`, an
             offset such as `+05:30`, `+0530`, `+05`, or none, which means UTC; a date alone is its
-            midnight), or a number of seconds, milliseconds or microseconds since 1970 as int,
-            Decimal, float or text. The unit follows from the size: below 1e11 seconds, below
-            1e14 milliseconds, below 1e17 microseconds, in absolute value.
+            midnight and takes no offset), or a number of seconds, milliseconds or microseconds
+            since 1970 as int, Decimal, float or text. The unit follows from the size: below 1e11
+            seconds, below 1e14 milliseconds, below 1e17 microseconds, in absolute value.
 
     Returns:
         The instant in UTC, microseconds, finer digits cut off; None for anything else: other
@@ -120,7 +121,7 @@ def _usual_instant(text: str) -> datetime | None:
 
 def _iso_instant(iso: re.Match[str]) -> datetime | None:
     offset = iso["offset"]
-    text = iso["local"]
+    text = iso["local"] or iso["day"]
     if offset is not None:
         offset = offset.lstrip()
         text += offset if offset[0] in "+-" else "Z"

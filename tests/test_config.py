@@ -51,6 +51,13 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
         ('sources = ["wep"]', "did you mean 'web'"),
         ('preset = "segmen"', "preset"),
         ('type = "tiktok"', "type"),
+        ('account_timezone = "Nope/X"', "IANA"),
+        ('retry_window = "9999999999d"', "retry_window is '9999999999d', over a century"),
+        ('receipts_format = "generic_csv"', "did you mean 'generic-csv'"),
+        ('receipts_columns = {event_idd = "id"}', "did you mean 'event_id'"),
+        ('receipts_outcomes = {ok = "acepted"}', "receipts_outcomes.ok.*did you mean 'accepted'"),
+        ('min_gap = "5"', "destinations.tiktok.min_gap: Expected int, got str"),
+        ('receipts = ["a", 1]', r"destinations.tiktok.receipts\[1\]: Expected str, got int"),
         ('event_source = "fax"', "event_source"),
     ],
 )
@@ -64,6 +71,82 @@ def test_a_bad_value_is_refused_and_named(workspace: Workspace, setting: str, to
 def test_a_web_destination_must_say_what_its_pixel_does(workspace: Workspace) -> None:
     with pytest.raises(ConfigError, match="pixel is missing"):
         read(workspace, CONFIG.replace('pixel = "none"', ""))
+
+
+def test_a_missing_key_is_named_with_its_destination(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match=r"destinations\.tiktok: .* required field type"):
+        read(workspace, CONFIG.replace('type = "tiktok-events"', ""))
+
+
+def test_an_unknown_format_of_a_source_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match=r"sources\.web\.format.*did you mean 'segment-s3'"):
+        read(workspace, CONFIG.replace("[sources.web]", '[sources.web]\nformat = "segment-s4"'))
+
+
+@pytest.mark.parametrize("key", ["root", "path"])
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("", "is empty"),
+        (" ", "is empty"),
+        (".", "holds the configuration"),
+        ("data/..", "holds the configuration"),
+        ("..", "holds the configuration"),
+        ("/", "holds the configuration"),
+        ("link", "holds the configuration"),
+        ("data/100%", "'%' in a path"),
+        ("source=x/a", "'=' in a path"),
+        *((f"data/a{character}b", "in a path means something else") for character in "*?[]|^"),
+        ("data/a\\nb", "in a path means something else"),
+    ],
+)
+def test_a_folder_that_cannot_be_the_archivers_own_is_refused(
+    workspace: Workspace, key: str, folder: str, told: str
+) -> None:
+    (workspace.folder / "link").symlink_to(workspace.folder.parent)
+    others = [line for line in CONFIG.splitlines() if not line.startswith(f"{key} =")]
+    section = "archive" if key == "root" else "warehouse"
+    others.insert(others.index(f"[{section}]") + 1, f'{key} = "{folder}"')
+    with pytest.raises(ConfigError, match=rf"{section}\.{key}.*{told}"):
+        read(workspace, "\n".join(others))
+
+
+def test_a_project_below_a_folder_with_such_a_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "source=x").mkdir()
+    with pytest.raises(ConfigError, match="'=' in a path"):
+        read(Workspace(tmp_path / "source=x"), CONFIG)
+
+
+def test_archive_and_warehouse_are_two_folders(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match="are the same folder"):
+        read(workspace, CONFIG.replace("data/warehouse", "data/../data/archive"))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "data/archive",
+        "data/archive/**/*.json",
+        "data/warehouse/events/*",
+        "data/../data/archive/x",
+        "link/*.json",
+    ],
+)
+@pytest.mark.parametrize("key", ["paths", "receipts"])
+def test_a_pattern_inside_the_archivers_own_folders_is_refused(
+    workspace: Workspace, key: str, pattern: str
+) -> None:
+    (workspace.folder / "link").symlink_to(workspace.folder / "data/archive/events")
+    others = [line for line in CONFIG.splitlines() if not line.startswith(f"{key} =")]
+    section = "[sources.web]" if key == "paths" else "[destinations.tiktok]"
+    others.insert(others.index(section) + 1, f'{key} = ["{pattern}"]')
+    with pytest.raises(ConfigError, match=rf"{key} has .* lies inside"):
+        read(workspace, "\n".join(others))
+
+
+@pytest.mark.parametrize("pattern", ["data/**/*.json", "data/archived/*", "data/archive*/*"])
+def test_a_pattern_that_only_reaches_into_them_is_fine(workspace: Workspace, pattern: str) -> None:
+    assert read(workspace, CONFIG.replace("inbound/web/**/*", pattern)).sources
 
 
 @pytest.mark.parametrize(
@@ -133,6 +216,14 @@ def test_a_variable_overrides_its_key(
 def test_a_variable_that_names_no_key_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ConfigError, match="did you mean ARCHIVER_ARCHIVE_ROOT"):
         read(workspace, CONFIG, ARCHIVER_ARCHIVE_ROUTE="x")
+
+
+def test_a_variable_that_can_mean_two_keys_is_refused(workspace: Workspace) -> None:
+    web = '[sources.{}]\npaths = ["x"]\n'
+    text = CONFIG + web.format("a-b") + web.format("a_b")
+    assert len(read(workspace, text).sources) == 3
+    with pytest.raises(ConfigError, match=r"sources\.a-b\.paths or sources\.a_b\.paths"):
+        read(workspace, text, ARCHIVER_SOURCES_A_B_PATHS='["y"]')
 
 
 def test_other_variables_are_nobodys_business(workspace: Workspace) -> None:

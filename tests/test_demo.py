@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from archiver.cli.main import run
+
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = json.loads((ROOT / "sample_data" / "expected.json").read_text(encoding="utf-8"))
 
@@ -142,6 +144,25 @@ def test_story_ends_with_files_and_queries_that_work(demo: Path) -> None:
         done = subprocess.run(command, shell=True, cwd=demo.parent, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) > 4
+
+
+def test_demo_removes_nothing_but_a_demo(tmp_path: Path) -> None:
+    work = tmp_path / "archiver.toml"
+    work.write_text("# my own work\n")
+    code = run(["demo", str(tmp_path)])
+    assert code == 2
+    assert [path.name for path in tmp_path.rglob("*")] == ["archiver.toml"]
+    assert work.read_text() == "# my own work\n"
+
+
+def test_a_step_that_fails_ends_the_demo_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("archiver.cli.demo.EXIT_DONE", 99)
+    assert run(["demo", str(tmp_path / "demo")]) == 1
+    err = capsys.readouterr().err
+    assert f"running archiver --config {tmp_path}/demo/archiver.toml ingest: it ended with" in err
+    assert "unexpected" not in err
 
 
 def test_sample_data_is_what_its_generator_makes(tmp_path: Path) -> None:

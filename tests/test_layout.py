@@ -25,8 +25,8 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("model", "errors", "values", "texts", "files", "resources"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
-# A configuration is checked against what its destination's type knows.
-EXCEPTIONS = {("config", "destinations")}
+# A configuration is checked against what the formats and its destinations' types know.
+EXCEPTIONS = {("config", "destinations"), ("config", "inbound"), ("config", "receipts")}
 
 
 def part_of(module: str) -> str:

@@ -68,8 +68,11 @@ def instants(values: Sequence[str | None]) -> pa.Array:
 
 def _texts(values: list[bytes]) -> pa.Array:
     """Bytes that are known to be UTF-8, as text, without checking them once more."""
-    data = pa.array(values, pa.binary())
-    return pa.Array.from_buffers(pa.string(), len(data), data.buffers())
+    data = b"".join(values)
+    ends = pc.cumulative_sum(pa.array(map(len, values), pa.int64()))
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends]).cast(pa.int32())
+    buffers = [None, offsets.buffers()[1], pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
 def _constant(value: object, count: int, kind: pa.DataType) -> pa.Array:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.errors import LockedError
+from archiver.errors import LockedError, blaming_the_path
 
 
 @contextmanager
@@ -28,10 +28,12 @@ def writing(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         LockedError: another run holds it and `wait` is false.
+        UsageError: the folder cannot be made or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".lock"
-    with open(path, "a+", encoding="utf-8") as file:
+    with blaming_the_path(f"locking {folder} for {what}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed below
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.transaction import AddAction
 
 from archiver.archive.tables import TABLES, Table
+from archiver.errors import ConfigError, blaming_the_path
 from archiver.files import fsync_file, fsync_folder, replace_durably
 
 _APPLICATION = "archiver"
@@ -69,8 +71,7 @@ class Archive:
         """The table's data files according to its log, in a stable order."""
         if not self.exists(table):
             return []
-        folder = self.root / table.name
-        return sorted(folder / _unquoted(path) for path in self._open(table).file_uris())
+        return sorted(Path(unquote(uri)) for uri in self._open(table).file_uris())
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """All rows of a small table (ledger, coverage, backfills)."""
@@ -186,10 +187,11 @@ class Archive:
         if self.exists(table):
             return self._open(table)
         folder = self.root / table.name
-        # A run that died while making the table left no data in it.
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        with blaming_the_path(f"making the table {table.name} in {self.root}"):
+            folder.mkdir(parents=True, exist_ok=True)
+        _refuse_all_but_a_log(folder)
+        # A run that died while making the table left a log that names no version.
+        shutil.rmtree(folder / "_delta_log", ignore_errors=True)
         delta = DeltaTable.create(
             str(folder), schema=table.schema, partition_by=list(table.partitions)
         )
@@ -211,7 +213,18 @@ def _drop_torn_table(folder: Path) -> None:
     except ValueError:
         actions = set()
     if not {"protocol", "metaData"} <= actions:
+        _refuse_all_but_a_log(folder)
         shutil.rmtree(folder)
+
+
+def _refuse_all_but_a_log(folder: Path) -> None:
+    """See that a table's folder holds no more than a run leaves that dies while making it."""
+    if any(path.name != "_delta_log" for path in folder.iterdir()):
+        raise ConfigError(
+            f"making the table {folder.name} in {folder.parent}",
+            "the folder of that name holds something else",
+            "choose another archive.root",
+        )
 
 
 def _drop_torn_log(log: Path, version_before: int) -> None:
@@ -236,9 +249,3 @@ def _drop_torn_log(log: Path, version_before: int) -> None:
         path.unlink()
     if newer:
         (log / "_last_checkpoint").unlink(missing_ok=True)
-
-
-def _unquoted(uri: str) -> str:
-    from urllib.parse import unquote, urlparse
-
-    return unquote(urlparse(uri).path) if "://" in uri else uri

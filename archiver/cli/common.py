@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, blaming_the_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,20 +150,16 @@ def question_options(function: F) -> F:
     return function
 
 
-def check_output(path: Path | None) -> None:
-    """Refuse an output file that cannot be made, before the work is done."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise click.UsageError(f"--output {path} is a folder")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"--output {path}: the folder {path.parent} cannot be written to")
-
-
 def check_days(from_day: date | None, to_day: date | None) -> None:
     """Refuse a range that ends before it starts."""
     if from_day is not None and to_day is not None and to_day < from_day:
         raise click.UsageError(f"--to {to_day} lies before --from {from_day}")
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a result to the file that the user named; UsageError where that cannot be."""
+    with blaming_the_path(f"writing {path}"):
+        path.write_text(text, encoding="utf-8")
 
 
 def print_json(document: Any) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 
 from archiver import resources
-from archiver.errors import EXIT_DONE, EXIT_GAP, UsageError
+from archiver.errors import (
+    EXIT_DONE,
+    EXIT_GAP,
+    ArchiverError,
+    UsageError,
+    blaming_the_path,
+)
 
 AS_OF = "2026-01-19T12:00:00Z"
 QUERIES = (
@@ -54,7 +60,9 @@ def command(folder: Path) -> int:
         click.secho(f"$ {shown}", fg="cyan")
         code = run(["--config", str(config), *arguments])
         if code != expected:
-            raise click.ClickException(f"{shown} ended with exit code {code}, not {expected}")
+            raise ArchiverError(
+                f"running {shown}", f"it ended with exit code {code}, not {expected}"
+            )
     click.secho("\nThe backfill files:", bold=True)
     for path in sorted(folder.glob("backfills/*/*/*")):
         click.echo(f"  {path}")
@@ -65,15 +73,24 @@ def command(folder: Path) -> int:
 
 
 def _prepare(folder: Path) -> None:
-    if folder.exists():
-        if not (folder / "archiver.toml").exists() and any(folder.iterdir()):
-            raise UsageError(
-                f"making the demo in {folder}",
-                "the folder holds something else",
-                "name another: archiver demo FOLDER",
-            )
-        shutil.rmtree(folder)
+    doing = f"making the demo in {folder}"
     sample = resources.folder("sample_data")
-    shutil.copytree(
-        sample, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "README.md")
-    )
+    with blaming_the_path(doing):
+        if folder.exists() and any(folder.iterdir()):
+            if not _is_a_demo(folder, sample):
+                raise UsageError(
+                    doing, "the folder holds something else", "name another: archiver demo FOLDER"
+                )
+            shutil.rmtree(folder)
+        shutil.copytree(
+            sample,
+            folder,
+            ignore=shutil.ignore_patterns("*.py", "__pycache__", "README.md"),
+            dirs_exist_ok=True,
+        )
+
+
+def _is_a_demo(folder: Path, sample: Path) -> bool:
+    """Whether the folder's configuration is the sample's own, to the byte: nobody else's work."""
+    config = folder / "archiver.toml"
+    return config.is_file() and config.read_bytes() == (sample / config.name).read_bytes()

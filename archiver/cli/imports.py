@@ -12,8 +12,22 @@ from archiver.errors import EXIT_DONE, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from archiver.archive.importer import FileResult
+    from archiver.config import Config
+    from archiver.inbound.paths import InboundPath
 
 _TOTALS = ("records", "archived", "quarantined", "bytes")
+
+
+def configured(config: Config, patterns: list[str], whose: str) -> list[InboundPath]:
+    """The files that the patterns match; each pattern without any is named on stderr."""
+    from archiver.inbound.paths import configured_paths
+
+    return configured_paths(
+        patterns,
+        config.folder,
+        config.own_folders,
+        lambda pattern: click.echo(f"no file matches {pattern} ({whose})", err=True),
+    )
 
 
 def document(results: list[FileResult]) -> dict[str, Any]:

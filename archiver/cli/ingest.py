@@ -43,8 +43,8 @@ def command(
     What was imported before, under whatever name or compression, is not imported again.
     """
     from archiver.archive.ingest import ingest
-    from archiver.cli.imports import finish
-    from archiver.inbound.paths import configured_paths, named_paths
+    from archiver.cli.imports import configured, finish
+    from archiver.inbound.paths import named_paths
 
     config = settings.config
     names = _sources(settings, source, bool(paths))
@@ -53,7 +53,7 @@ def command(
     found = {
         name: named_paths(paths, config.folder, sys.stdin.buffer)
         if paths
-        else configured_paths(config.source(name).paths, config.folder)
+        else configured(config, config.source(name).paths, f"source {name}")
         for name in names
     }
     with nullcontext() if dry_run else lock:

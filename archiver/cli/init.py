@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archiver.cli.common import dry_run_option, json_option, print_json
-from archiver.errors import UsageError
+from archiver.errors import UsageError, blaming_the_path
 
 TEMPLATE = """\
 # Configuration of archiver. Paths are relative to this file.
@@ -68,9 +68,12 @@ def command(folder: Path, as_json: bool, dry_run: bool) -> None:
             f"writing {path}", "it exists already", "edit it, or remove it and run this again"
         )
     if not dry_run:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(TEMPLATE, encoding="utf-8")
+        with blaming_the_path(f"writing {path}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(TEMPLATE, encoding="utf-8")
     if as_json:
         print_json({"path": str(path)})
+    elif dry_run:
+        click.echo(f"{path} would be written")
     else:
         click.echo(f"{path} is written. Say where your files are, then: archiver ingest")

@@ -86,15 +86,20 @@ def run(arguments: list[str]) -> int:
     except errors.ArchiverError as error:
         complain(error, as_json=as_json)
         return error.exit_code
-    except click.UsageError as error:
-        doing = f"reading the command line of {error.ctx.command_path}" if error.ctx else "usage"
-        help_ = f"{error.ctx.command_path} --help" if error.ctx else "archiver --help"
-        complain(errors.UsageError(doing, error.format_message(), f"see {help_}"), as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return errors.EXIT_USAGE
+    except click.ClickException as error:
+        context: click.Context | None = getattr(error, "ctx", None)
+        name = context.command_path if context else "archiver"
+        doing, hint = f"reading the command line of {name}", f"see {name} --help"
+        complain(errors.UsageError(doing, error.format_message(), hint), as_json=as_json)
         return errors.EXIT_USAGE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        why, hint = "interrupted", "run it again; a re-run converges"
+        complain(errors.InterruptedRunError("running the command", why, hint), as_json=as_json)
         return errors.EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -56,8 +56,8 @@ def command(
     """
     from archiver.archive.coverage import vouch
     from archiver.archive.receive import receive
-    from archiver.cli.imports import finish
-    from archiver.inbound.paths import configured_paths, named_paths
+    from archiver.cli.imports import configured, finish
+    from archiver.inbound.paths import named_paths
     from archiver.receipts.base import ReceiptSettings
     from archiver.texts import instant_text
 
@@ -66,7 +66,7 @@ def command(
     found = {
         name: named_paths(paths, config.folder, sys.stdin.buffer)
         if paths
-        else configured_paths(config.destination(name).receipts, config.folder)
+        else configured(config, config.destination(name).receipts, f"destination {name}")
         if covers is None
         else []
         for name in names
@@ -79,18 +79,15 @@ def command(
             if not dry_run:
                 vouch(settings.archive, names[0], start, end, settings.started_at)
             click.echo(
-                f"{names[0]}: vouched for its feed from {instant_text(start.astimezone(UTC))} "
-                f"up to {instant_text(end.astimezone(UTC))}",
+                f"{names[0]}: vouched for its feed from {instant_text(start)} "
+                f"up to {instant_text(end)}",
                 err=True,
             )
         for name in names:
             about = config.destination(name)
-            try:
-                feed = ReceiptSettings(
-                    name, about.type, about.receipts_columns, about.receipts_outcomes
-                )
-            except ValueError as error:
-                raise UsageError(f"reading destinations.{name}", str(error)) from None
+            feed = ReceiptSettings(
+                name, about.type, about.receipts_columns, about.receipts_outcomes
+            )
             results += [
                 (result, _MAX_BAD_RATIO)
                 for result in receive(
@@ -130,7 +127,7 @@ def _destinations(settings: Settings, destination: str | None, is_for_one: bool)
 
 
 def _range(covers: str, about: DestinationSettings) -> tuple[datetime, datetime]:
-    """The instants from which and up to which, the latter excluded, the user vouches."""
+    """The instants, in UTC, from which and up to which, the latter excluded, the user vouches."""
     from zoneinfo import ZoneInfo
 
     start_text, slash, end_text = covers.partition("/")
@@ -146,7 +143,11 @@ def _range(covers: str, about: DestinationSettings) -> tuple[datetime, datetime]
         instant = Instant().convert(text, None, None)
         return instant + timedelta(microseconds=1 if is_end else 0)
 
-    start, end = bound(start_text, is_end=False), bound(end_text, is_end=True)
+    try:
+        start = bound(start_text.strip(), is_end=False).astimezone(UTC)
+        end = bound(end_text.strip(), is_end=True).astimezone(UTC)
+    except OverflowError:
+        raise click.UsageError(f"--covers {covers!r} leads out of the calendar") from None
     if end <= start:
         raise click.UsageError(f"--covers {covers!r} ends before it starts")
     return start, end

@@ -10,13 +10,13 @@ import click
 from archiver.cli.common import (
     Settings,
     check_days,
-    check_output,
     console,
     json_option,
     pass_settings,
     question_options,
+    write_output,
 )
-from archiver.errors import UsageError
+from archiver.errors import UsageError, blaming_the_path
 
 
 @click.command("report", short_help="Show a kept run.")
@@ -55,7 +55,6 @@ def command(
     from archiver.report.terminal import print_report, table_text
 
     check_days(from_day, to_day)
-    check_output(output)
     if destination is not None:
         settings.config.destination(destination)
     if as_json:
@@ -65,7 +64,8 @@ def command(
     folder = _kept_run(settings, destination, as_of, (from_day, to_day))
     report = build_report(folder, destination=destination, from_day=from_day, to_day=to_day)
     if format_name == "parquet" and output is not None:
-        formats.write_parquet(report, output)
+        with blaming_the_path(f"writing {output}"):
+            formats.write_parquet(report, output)
     elif format_name == "table" and output is None:
         print_report(report, console())
         return 0
@@ -78,7 +78,7 @@ def command(
         if output is None:
             click.echo(text, nl=False)
             return 0
-        output.write_text(text, encoding="utf-8")
+        write_output(output, text)
     click.echo(f"{output} is written", err=True)
     return 0
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from archiver.cli.common import Settings, check_output, console, json_option, pass_settings
+from archiver.cli.common import Settings, console, json_option, pass_settings
+from archiver.errors import blaming_the_path
 
 
 @click.command("sql", short_help="A query on the warehouse, read-only.")
@@ -46,7 +47,6 @@ def command(
     """
     from archiver.warehouse.query import run_query, write_rows
 
-    check_output(output)
     if (query is None) == (file is None):
         raise click.UsageError("give a QUERY or --file, one of them")
     text = query if query is not None else file.read_text(encoding="utf-8") if file else ""
@@ -54,7 +54,10 @@ def command(
         format_name = "json"
     if format_name == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output FILE")
-    with run_query(settings.config.warehouse_path, text) as rows:
+    with (
+        blaming_the_path(f"writing {output or 'the rows'}"),
+        run_query(settings.config.warehouse_path, text) as rows,
+    ):
         write_rows(rows, format_name, output, console)
     if output is not None:
         click.echo(f"{output} is written", err=True)

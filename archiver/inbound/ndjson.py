@@ -7,8 +7,11 @@ Source of the raw log's layout: Segment's documentation of its S3 destination
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -49,11 +52,15 @@ _RAW_KEYS = msgspec.defstruct(
 )
 _texts = msgspec.json.Decoder(_Texts).decode
 _raws = msgspec.json.Decoder(_RAW_KEYS).decode
+_GETTERS = {column: attrgetter(key) for column, key in KEYS.items()}
 _WHITE = b" \t\r\n"
 
 
 class Ndjson:
-    """One JSON object a line, ended by LF or CRLF; blank lines are not records."""
+    """One JSON object a line, ended by LF or CRLF.
+
+    Blank lines are not records, and a byte order mark at the beginning is no part of one.
+    """
 
     name = "ndjson"
 
@@ -64,7 +71,9 @@ class Ndjson:
     def read(self, chunks: Iterator[bytes]) -> Iterator[EventBatch]:
         """Read line by line, in batches of a few MiB."""
         first = 0
-        for lines in whole_lines(chunks):
+        for number, lines in enumerate(whole_lines(chunks)):
+            if number == 0:
+                lines[0] = lines[0].removeprefix(BOM_UTF8)
             batch = read_lines(lines, first)
             first += batch.records
             yield batch
@@ -77,7 +86,7 @@ class SegmentS3(Ndjson):
 
     def detect(self, head: bytes) -> bool:
         """Whether the first line is an event that Segment has received."""
-        line = head.lstrip(_WHITE).split(b"\n", 1)[0]
+        line = head.removeprefix(BOM_UTF8).lstrip(_WHITE).split(b"\n", 1)[0]
         try:
             event = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         except (ValueError, RecursionError):
@@ -112,13 +121,14 @@ def read_lines(lines: list[bytes], first: int) -> EventBatch:
     """
     try:
         events = [_texts(line) for line in lines]
-        b"".join(lines).decode("utf-8")
+        if not (text := b"".join(lines)).isascii():
+            text.decode("utf-8")
     except (ValueError, RecursionError):
         return _read_lines_with_care(lines, first)
     return EventBatch(
         record_numbers=list(range(first, first + len(lines))),
         payloads=lines,
-        fields=dict(zip(KEYS, zip(*map(astuple, events), strict=True), strict=True)),
+        fields={column: list(map(get, events)) for column, get in _GETTERS.items()},
     )
 
 
@@ -159,6 +169,20 @@ def typed_fields(record: bytes) -> dict[str, str | None] | tuple[str, str]:
         is no event, a reason and a detail.
     """
     try:
+        return _typed_fields(record)
+    except RecursionError:
+        pass
+    # How deep a reader can follow depends on the stack that it stands on; a thread of its own has
+    # always the same, so that whether a record is an event does not depend on the caller.
+    try:
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(_typed_fields, record).result()
+    except RecursionError:
+        return "nesting_too_deep", "beyond the JSON reader's limit"
+
+
+def _typed_fields(record: bytes) -> dict[str, str | None] | tuple[str, str]:
+    try:
         text = record.decode("utf-8")
     except UnicodeDecodeError as error:
         return "invalid_utf8", f"at byte {error.start}"
@@ -169,16 +193,12 @@ def typed_fields(record: bytes) -> dict[str, str | None] | tuple[str, str]:
         detail = "not one complete JSON value"
     except msgspec.DecodeError as error:
         detail = str(error)
-    except RecursionError:
-        return "nesting_too_deep", "beyond the JSON reader's limit"
     # msgspec refuses lone surrogates, which JSON's grammar allows, and does not read on where a
     # value is no object: the standard library decides.
     try:
         value = json.loads(
             text, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant
         )
-    except RecursionError:
-        return "nesting_too_deep", "beyond the JSON reader's limit"
     except ValueError:
         return "invalid_json", detail
     if not isinstance(value, dict):

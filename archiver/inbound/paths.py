@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -29,11 +30,31 @@ class InboundPath:
     stdin: IO[bytes] | None = None
 
 
-def configured_paths(patterns: Iterable[str], folder: Path) -> list[InboundPath]:
-    """The files that the configuration's patterns match now; none is no error."""
+def configured_paths(
+    patterns: Iterable[str],
+    folder: Path,
+    own_folders: Iterable[Path] = (),
+    unmatched: Callable[[str], None] = lambda _: None,
+) -> list[InboundPath]:
+    """The files that the configuration's patterns match now; none is no error.
+
+    Args:
+        patterns: files, folders and globs.
+        folder: the configuration's folder.
+        own_folders: folders that the archiver fills; what is in them is left out.
+        unmatched: called with each pattern that matches no file.
+    """
     found: dict[str, InboundPath] = {}
+    is_own = _insider(own_folders)
     for pattern in patterns:
-        for path in _expand(os.path.join(folder, os.path.expanduser(pattern))):
+        matches = [
+            path
+            for path in _expand(os.path.expanduser(pattern), str(folder))
+            if not is_own(os.path.dirname(path))
+        ]
+        if not matches:
+            unmatched(pattern)
+        for path in matches:
             recorded = recorded_path(path, folder)
             found[recorded] = InboundPath(Path(path), recorded, recorded)
     return [found[key] for key in sorted(found)]
@@ -65,19 +86,36 @@ def recorded_path(path: str, folder: Path) -> str:
     return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(absolute)
 
 
-def _expand(pattern: str) -> list[str]:
-    """Files of a path, a folder (all below it, hidden ones left out) or a glob, sorted."""
-    if os.path.isdir(pattern):
+def _insider(folders: Iterable[Path]) -> Callable[[str], bool]:
+    """The function that says whether a folder lies inside one of these, through links or not."""
+    real = [os.path.realpath(folder) for folder in folders]
+
+    @cache
+    def is_inside(folder: str) -> bool:
+        return any(Path(os.path.realpath(folder)).is_relative_to(known) for known in real)
+
+    return is_inside
+
+
+def _expand(pattern: str, folder: str = "") -> list[str]:
+    """Files of a path, a folder (all below it, hidden ones left out) or a glob, sorted.
+
+    Args:
+        pattern: relative to `folder`, or absolute.
+        folder: taken literally, whatever characters are in it; empty: the working folder.
+    """
+    literal = os.path.join(folder, pattern)
+    if os.path.isdir(literal):
         return sorted(
             str(path)
-            for path in Path(pattern).rglob("*")
+            for path in Path(literal).rglob("*")
             if (path.is_file() or not path.exists())
-            and not any(part.startswith(".") for part in path.relative_to(pattern).parts)
+            and not any(part.startswith(".") for part in path.relative_to(literal).parts)
         )
-    if os.path.exists(pattern):
-        return [pattern]
+    if os.path.exists(literal):
+        return [literal]
     matches: list[str] = []
-    for match in sorted(glob.glob(pattern, recursive=True)):
+    for match in sorted(glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)):
         matches += (
             _expand(match)
             if os.path.isdir(match) and "**" not in pattern

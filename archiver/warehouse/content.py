@@ -12,6 +12,7 @@ from archiver.values import parse_amount
 
 _NULL = msgspec.Raw(b"null")
 _NO_INTEGRATIONS: dict[str, bool] = {}
+_LONGEST_CODE = 8
 
 
 class _Properties(msgspec.Struct, gc=False):
@@ -37,7 +38,8 @@ class Content(msgspec.Struct, frozen=True, gc=False):
         order_id: `properties.order_id` as text; a number keeps its JSON text.
         value: `properties.value`, where null or absent `properties.revenue`; exact, scale 18;
             None where there is none or it is no number.
-        currency: `properties.currency`, three letters in capitals; None where it is anything else.
+        currency: `properties.currency`, capitals; None where it is no code of letters and
+            digits.
         integrations: per name in `integrations` whether it is exactly `false`; nulls left out.
     """
 
@@ -84,9 +86,10 @@ def _text(raw: msgspec.Raw) -> str | None:
 
 
 def _currency(text: str | None) -> str | None:
-    """A code of three letters in capitals; anything else is no currency."""
+    """A code in capitals, such as USD, 978 or USDT; free text is no currency."""
     code = (text or "").strip().upper()
-    return code if len(code) == 3 and code.isascii() and code.isalpha() else None
+    is_code = len(code) <= _LONGEST_CODE and code.isascii() and code.isalnum()
+    return code if is_code else None
 
 
 def _string(raw: msgspec.Raw) -> str | None:

@@ -151,7 +151,12 @@ def write_rows(
     if format_name == "parquet":
         if rows.relation is None:
             raise UsageError("writing Parquet", "only the rows of a SELECT can be written")
-        rows.relation.write_parquet(str(output), compression="zstd")
+        try:
+            rows.relation.write_parquet(str(output), compression="zstd")
+        except duckdb.IOException as error:
+            raise UsageError(
+                f"writing {output}", str(error).strip(), "name a path that can be written"
+            ) from None
         return
     if format_name == "table":
         _write_table(rows, output, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,10 @@ from archiver.files import write_durably
 
 # Segments that no snapshot names are kept this long: readers of an older snapshot use them.
 _GRACE_SECONDS = 24 * 3600
+# What loads write: segments, recurrences and superseded, and their drafts.
+_OWN_FILE = re.compile(
+    r"\.?(?:recurrences-|superseded-)?\d{6,}-[0-9a-f]{8}\.parquet(?:\.draft)?", re.ASCII
+)
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,5 +66,6 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     named = {folder / name for name in snapshot.files()}
     for sub in ("events", "conversions", "recurring"):
         for path in (folder / sub).glob("*"):
-            if path not in named and time.time() - path.stat().st_mtime > _GRACE_SECONDS:
+            is_needed = path in named or not _OWN_FILE.fullmatch(path.name)
+            if not is_needed and time.time() - path.stat().st_mtime > _GRACE_SECONDS:
                 path.unlink()

@@ -57,5 +57,6 @@ def test_dry_run_of_backfill_counts_what_would_be_sent(workspace: Workspace) -> 
 
 def test_dry_run_of_init(workspace: Workspace) -> None:
     before = workspace.listing()
-    workspace.done("init", str(workspace.folder / "new"), "--dry-run")
+    result = workspace.done("init", str(workspace.folder / "new"), "--dry-run")
+    assert "archiver.toml would be written" in result.out
     assert workspace.listing() == before

@@ -62,6 +62,9 @@ def test_1_unexpected_error(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
         ["backfill", "--destination", "meta"],
         ["backfill", "--include", "everything"],
         ["receipts", "--covers", "2026-01-15"],
+        ["receipts", "--covers", "0001-01-01/9999-12-31"],
+        ["init", "/proc/x"],
+        ["demo", "/proc/x"],
     ],
 )
 def test_2_usage(workspace: Workspace, arguments: list[str]) -> None:

@@ -10,7 +10,7 @@ import click
 import pytest
 from support import Workspace
 
-from archiver.cli.main import COMMANDS
+from archiver.cli.main import COMMANDS, run
 
 HEAVY = {"pyarrow", "duckdb", "deltalake", "rich", "polars", "msgspec", "isal"}
 
@@ -33,6 +33,13 @@ def test_help_lists_every_command_and_every_exit_code(workspace: Workspace) -> N
         assert f"\n  {name} " in out
     for code in ("0 done", "1 unexpected", "2 usage", "3 a gap", "4 done in part", "5 another"):
         assert code in " ".join(out.split())
+
+
+def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Usage: archiver")
+    assert shown.err == ""
 
 
 def test_every_command_takes_json(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 from support import CONFIG, Workspace, event, file_id, lines, order, receipt
 
@@ -145,10 +146,39 @@ def test_an_unexpected_error_at_the_end_leaves_one_document(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("archiver.files.write_durably", full_disk)
+    monkeypatch.setattr("archiver.cli.common.Settings.record", full_disk)
     result = reconciled.run(command, "--json")
     assert result.code == 1
     assert json.loads(result.out)["error"]["exit_code"] == 1
+
+
+def test_an_interrupt_is_one_document_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("archiver.cli.common.Settings.record", interrupt)
+    result = workspace.run("ingest", "--json")
+    assert result.code == json.loads(result.out)["error"]["exit_code"] == 130
+    assert "interrupted" in result.err
+
+
+def test_a_complaint_of_the_command_line_reader_is_one_document_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise click.ClickException("no such thing")
+
+    monkeypatch.setattr("archiver.cli.common.Settings.record", refuse)
+    result = workspace.run("ingest", "--json")
+    assert result.code == json.loads(result.out)["error"]["exit_code"] == 2
+    assert "no such thing" in result.err
+
+
+def test_vouching_takes_spaces_around_the_slash(workspace: Workspace) -> None:
+    result = workspace.done("receipts", "--covers", " 2026-01-15 / 2026-01-16 ", "--dry-run")
+    assert "from 2026-01-15T05:00:00Z up to 2026-01-17T05:00:00Z" in result.err
 
 
 def test_progress_and_warnings_stay_off_stdout(workspace: Workspace) -> None:

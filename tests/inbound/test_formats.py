@@ -23,6 +23,7 @@ RAW_LOG = event("m1", originalTimestamp="2026-01-15T12:00:00Z")
     [
         (RAW_LOG + b"\n" + b"junk", "segment-s3"),
         (b"\n \r\n" + RAW_LOG, "segment-s3"),
+        (b"\xef\xbb\xbf" + RAW_LOG, "segment-s3"),
         (b'{"type": "track"}\n' + RAW_LOG, "ndjson"),
         (b"junk\n" + RAW_LOG, "ndjson"),
         (b"", "ndjson"),

@@ -51,6 +51,27 @@ def test_bad_records_count_in_the_numbering_and_keep_their_bytes() -> None:
     ]
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 1000])
+def test_a_byte_order_mark_is_no_part_of_the_first_record(chunk_bytes: int) -> None:
+    mark = b"\xef\xbb\xbf"
+    assert read(mark + b'{"a":1}\n{"b":2}', chunk_bytes).payloads == [b'{"a":1}', b'{"b":2}']
+    assert read(mark + b"\n", chunk_bytes).records == read(mark, chunk_bytes).records == 0
+    later = read(b'{"a":1}\n' + mark + b"{}", chunk_bytes)
+    assert [bad.data for bad in later.bad] == [mark + b"{}"]
+
+
+def test_whether_a_record_is_too_deep_does_not_depend_on_the_callers_stack() -> None:
+    """Neither for the fast reader nor for the one that decides about lone surrogates."""
+
+    def reason_below(frames: int, record: bytes) -> str | None:
+        return reason_below(frames - 1, record) if frames else reason(record)
+
+    for start in (b'{"a":', b'{"b":"\\ud800","a":'):
+        for depth, expected in ((900, None), (20_000, "nesting_too_deep")):
+            record = start + b"[" * depth + b"]" * depth + b"}"
+            assert {reason_below(frames, record) for frames in (0, 300, 600)} == {expected}
+
+
 def test_an_empty_file_has_no_records() -> None:
     assert read(b"").records == read(b"\n\r\n  \n").records == 0
 

@@ -37,6 +37,30 @@ def test_configured_patterns(folder: Path, pattern: str, found: list[str]) -> No
     assert all(path.real == folder / path.recorded for path in paths)
 
 
+@pytest.mark.parametrize("name", ["[odd]", "st*r", "qu?", "{a}"])
+def test_the_configurations_folder_may_hold_glob_characters(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "in").mkdir(parents=True)
+    (tmp_path / name / "in/[odd].gz").touch()
+    for pattern in ("in/*.gz", "in", "in/[odd].gz"):
+        (path,) = configured_paths([pattern], tmp_path / name)
+        assert path.recorded == "in/[odd].gz"
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.gz", "in", "link/**/*.gz"])
+def test_what_lies_in_the_archivers_own_folders_is_left_out(folder: Path, pattern: str) -> None:
+    (folder / "link").symlink_to(folder / "in")
+    paths = configured_paths([pattern], folder, [folder / "in/deep"])
+    assert paths
+    assert not any("c.gz" in path.recorded for path in paths)
+
+
+def test_each_pattern_without_a_file_is_named(folder: Path) -> None:
+    unmatched: list[str] = []
+    patterns = ["in/*.gz", "in/none/*", "in/deep/*"]
+    configured_paths(patterns, folder, [folder / "in/deep"], unmatched.append)
+    assert unmatched == ["in/none/*", "in/deep/*"]
+
+
 def test_a_file_is_meant_once_however_often_it_is_named(folder: Path) -> None:
     assert len(configured_paths(["in/*.gz", "in/a.*"], folder)) == 3
     names = [str(folder / "in/a.gz"), str(folder / "in/../in/a.gz")]

@@ -195,13 +195,13 @@ def test_status_says_what_ran_how_far_feeds_reach_and_what_is_open(reconciled: W
     assert "never" in text and "gap 2" in text
 
 
-def test_an_output_that_cannot_be_made_is_refused_first(
+def test_an_output_that_cannot_be_made_is_a_usage_error(
     reconciled: Workspace, tmp_path: Path
 ) -> None:
     for command in (("report", "--format", "csv"), ("sql", "SELECT 1", "--format", "csv")):
         result = reconciled.run(*command, "--output", tmp_path / "absent" / "x.csv")
         assert result.code == 2
-        assert "cannot be written to" in result.err
+        assert "name a path that can be written" in result.err
 
 
 def test_a_source_that_fell_silent_is_not_reported_as_all_well(workspace: Workspace) -> None:

@@ -222,3 +222,19 @@ def test_a_segment_that_readers_may_use_is_kept(workspace: Workspace) -> None:
         workspace.configure(CONFIG.replace('sources = ["web"]', ""))
         load_now(workspace)
         assert reader.execute("SELECT COUNT(*) FROM conversions").fetchone() == (1,)
+
+
+def test_only_files_of_our_own_are_removed_from_the_warehouse(workspace: Workspace) -> None:
+    import os
+
+    ours = ["events/000001-0123abcd.parquet", "events/.000001-0123abcd.parquet.draft"]
+    ours += ["conversions/000001-0123abcd.parquet.draft"]
+    ours += ["recurring/superseded-000001-0123abcd.parquet"]
+    theirs = ["events/2025.parquet", "events/notes.txt", "conversions/000001.parquet"]
+    theirs += ["recurring/my-000001-0123abcd.parquet"]
+    for name in (*ours, *theirs):
+        os.utime(workspace.write(f"data/warehouse/{name}", data=b"x"), (0, 0))
+    ingested(workspace, "a", order("m1"))
+    load_now(workspace)
+    left = {name for name in (*ours, *theirs) if (workspace.config.warehouse_path / name).exists()}
+    assert left == set(theirs)

@@ -1,0 +1,128 @@
+"""The settings as they are once read: what each key means, and its default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from archiver.errors import ConfigError
+
+S = TypeVar("S")
+
+
+class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[archive]`: where the raw copy is kept."""
+
+    root: str = "data/archive"
+
+
+class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[warehouse]`: the folder that analysts open."""
+
+    path: str = "data/warehouse"
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[sources.NAME]`: where inbound files come from.
+
+    Attributes:
+        paths: files, folders or globs.
+        format: `auto` detects by content; a format's name forces it.
+        max_bad_ratio: share of bad records in one file above which `ingest` exits 4.
+    """
+
+    paths: list[str] = []
+    format: str = "auto"
+    max_bad_ratio: float = 0.01
+
+
+class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[destinations.NAME]`: what must reach a destination, and how that is judged.
+
+    Attributes:
+        type: kind of destination, as `tiktok-events`.
+        account_timezone: IANA zone of the ad account; account days are its calendar days.
+        sources: the sources whose events count; empty for all.
+        preset: whose event names, ids and fields are meant.
+        event_source, event_source_id: the event set at the destination, needed by `backfill`.
+        pixel: what the site's browser pixel does (DESIGN §7); a web destination must say.
+        integration: the destination's name in Segment's `integrations`; the type knows a default.
+        retry_window: how long the hub retries.
+        provisional_after: age below which a day is marked provisional.
+        max_age: oldest event that the destination takes; the type knows a default, if any.
+        dedup_window: how long the destination recognises a repeated event.
+        receipts: files, folders or globs of the receipts feed.
+        receipts_format: `auto`, or a receipts format's name.
+        receipts_columns: our column name to the feed's, for generic feeds.
+        receipts_outcomes: the feed's word to our outcome, for generic feeds.
+        reports: whether the feed reports `all` attempts or `failures` only.
+        coverage: what the feed's silence means (DESIGN §4).
+        max_gap_ratio, min_gap: a day above both makes `reconcile` exit 3.
+        incident_min: conversions below which an hour neither starts nor ends an incident.
+    """
+
+    type: str
+    account_timezone: str
+    sources: list[str] = []
+    preset: str = "segment"
+    event_source: str = "web"
+    event_source_id: str | None = None
+    pixel: Literal["none", "same_id", "other_id"] | None = None
+    integration: str | None = None
+    retry_window: timedelta = timedelta(hours=4)
+    provisional_after: timedelta = timedelta(hours=72)
+    max_age: timedelta | None = None
+    dedup_window: timedelta | None = None
+    receipts: list[str] = []
+    receipts_format: str = "auto"
+    receipts_columns: dict[str, str] = {}
+    receipts_outcomes: dict[str, str] = {}
+    reports: Literal["all", "failures"] = "all"
+    coverage: Literal["infer", "daily", "complete"] = "infer"
+    max_gap_ratio: float = 0.01
+    min_gap: int = 5
+    incident_min: int = 10
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one project.
+
+    Attributes:
+        path: the configuration file, absolute.
+        archive_root, warehouse_path: absolute folders.
+        sources, destinations: settings by name.
+    """
+
+    path: Path
+    archive_root: Path
+    warehouse_path: Path
+    sources: dict[str, SourceSettings]
+    destinations: dict[str, DestinationSettings]
+
+    @property
+    def own_folders(self) -> tuple[Path, Path]:
+        """The folders that the archiver fills: what is in them is never an inbound file."""
+        return self.archive_root, self.warehouse_path
+
+    @property
+    def folder(self) -> Path:
+        """The configuration file's folder, to which its paths are relative."""
+        return self.path.parent
+
+    def source(self, name: str) -> SourceSettings:
+        """Settings of one source; raises ConfigError that names the nearest known one."""
+        return _named(self.sources, name, "source", self.path)
+
+    def destination(self, name: str) -> DestinationSettings:
+        """Settings of one destination; raises ConfigError that names the nearest known one."""
+        return _named(self.destinations, name, "destination", self.path)
+
+
+def _named(known: dict[str, S], name: str, what: str, path: Path) -> S:
+    if name in known:
+        return known[name]
+    hint = f"known: {', '.join(sorted(known))}" if known else f"add [{what}s.{name}]"
+    raise ConfigError(f"looking up the {what} {name!r} in {path}", "there is none", hint)
