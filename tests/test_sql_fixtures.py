@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from archiver import resources
 from archiver.warehouse.database import connect, create
 
 CASES = Path(__file__).parent / "sql"
@@ -42,6 +43,9 @@ PARAMETERS: dict[str, Any] = {
 def relations() -> Iterator[duckdb.DuckDBPyConnection]:
     with connect() as connection:
         connection.execute((CASES / "relations.sql").read_text())
+        # What a silence is made of comes from the conversions that a case names.
+        sendable = resources.sql("reconcile/sendable_conversions")
+        connection.execute(f"CREATE VIEW sendable_conversions AS {sendable}")
         yield connection
 
 

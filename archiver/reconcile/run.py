@@ -27,6 +27,7 @@ _STEPS = (
     "conversions",
     "outcomes",
     "attempted_ids",
+    "sendable_conversions",
     "silences",
     "feed_days",
     "coverage",

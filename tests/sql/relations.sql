@@ -99,6 +99,7 @@ CREATE TABLE attempted_ids (
 
 CREATE TABLE silences (
   destination VARCHAR DEFAULT 'tiktok',
+  stretch BIGINT DEFAULT 0,
   starts_at TIMESTAMPTZ,
   ends_at TIMESTAMPTZ,
   conversions BIGINT

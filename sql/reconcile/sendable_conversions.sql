@@ -1,0 +1,35 @@
+-- One row per conversion that should have been attempted: neither suppressed nor without an id.
+-- `stretch` counts the attempted ones up to it, by arrival: what shares a number and was not
+-- attempted follows one upon the other.
+--
+-- Reads: conversions, attempted_ids.
+-- Source: DESIGN §4.
+WITH sendable AS (
+  SELECT
+    conversions.destination,
+    conversions.event_id,
+    conversions.event,
+    conversions.arrival,
+    CASE WHEN attempted_ids.event_id IS NULL THEN 0 ELSE 1 END AS is_attempted
+  FROM conversions
+  LEFT JOIN attempted_ids
+    ON
+      conversions.destination = attempted_ids.destination
+      AND conversions.event_id = attempted_ids.event_id
+  WHERE
+    conversions.suppressed_reason IS NULL
+    AND conversions.event_id IS NOT NULL
+)
+
+SELECT
+  sendable.destination,
+  sendable.event_id,
+  sendable.event,
+  sendable.arrival,
+  sendable.is_attempted,
+  SUM(sendable.is_attempted) OVER (
+    PARTITION BY sendable.destination
+    ORDER BY sendable.arrival, sendable.event_id, sendable.event
+    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  ) AS stretch
+FROM sendable
