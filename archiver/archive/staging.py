@@ -92,18 +92,20 @@ class StagedTable:
         return finished
 
     def _flush(self) -> None:
-        if not self._buffer:
-            return
-        rows = pa.concat_tables(self._buffer)
+        # Each piece alone: most lie in one partition and need no copy.
+        pieces: dict[tuple[str, ...], list[pa.Table]] = {}
+        for rows in self._buffer:
+            for key, part in _by_partition(rows, self.table.partitions):
+                pieces.setdefault(key, []).append(part)
         self._buffer, self._buffered_bytes = [], 0
-        for key, part in _by_partition(rows, self.table.partitions):
+        for key, parts in sorted(pieces.items()):
             if key not in self._open:
                 if len(self._open) >= _OPEN_FILES:
                     oldest = next(iter(self._open))
                     self._finished.append(self._open.pop(oldest).close())
                 self._open[key] = _OpenFile(self.table, key, self._staging)
             open_file = self._open[key]
-            open_file.write(part)
+            open_file.write(pa.concat_tables(parts))
             if open_file.written_bytes >= _FILE_BYTES:
                 self._finished.append(self._open.pop(key).close())
 
