@@ -19,6 +19,7 @@ import resource
 import shutil
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Published:
     total: float
 
 
-class Way:
+class Way(ABC):
     """One way of publishing: `extend` fills the state, `publish` adds and is measured."""
 
     name = ""
@@ -85,13 +86,13 @@ class Way:
         self.folder.mkdir()
         self.published = self.folder / "warehouse.duckdb"
 
+    @abstractmethod
     def extend(self, events: pa.Table) -> None:
         """Add events without measuring."""
-        raise NotImplementedError
 
+    @abstractmethod
     def publish(self, events: pa.Table) -> int:
         """Add events and publish; returns the bytes written."""
-        raise NotImplementedError
 
     def query(self) -> float:
         """Add up `properties.total` over all events."""

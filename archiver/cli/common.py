@@ -133,6 +133,24 @@ dry_run_option = click.option(
 wait_option = click.option("--wait", is_flag=True, help="Wait for another run to end.")
 
 
+def output_options(function: F) -> F:
+    """The options that say as what, and where to, rows are written."""
+    format_option = click.option(
+        "--format",
+        "format_name",
+        type=click.Choice(["table", "csv", "json", "parquet"]),
+        default="table",
+        show_default=True,
+        help="parquet needs --output.",
+    )
+    output_option = click.option(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write to this file instead of stdout.",
+    )
+    return format_option(output_option(function))
+
+
 def question_options(function: F) -> F:
     """The options that say which destination, which days, and as of when."""
     options = (

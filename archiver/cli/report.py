@@ -12,6 +12,7 @@ from archiver.cli.common import (
     check_days,
     console,
     json_option,
+    output_options,
     pass_settings,
     question_options,
     write_output,
@@ -21,19 +22,7 @@ from archiver.errors import UsageError, blaming_the_path
 
 @click.command("report", short_help="Show a kept run.")
 @question_options
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "csv", "json", "parquet"]),
-    default="table",
-    show_default=True,
-    help="parquet needs --output.",
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file instead of stdout.",
-)
+@output_options
 @json_option
 @pass_settings
 def command(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from archiver.cli.common import Settings, console, json_option, pass_settings
+from archiver.cli.common import Settings, console, json_option, output_options, pass_settings
 from archiver.errors import blaming_the_path
 
 
@@ -18,19 +18,7 @@ from archiver.errors import blaming_the_path
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Run the statements of a file; the last one's rows are shown.",
 )
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "csv", "json", "parquet"]),
-    default="table",
-    show_default=True,
-    help="parquet needs --output.",
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file instead of stdout.",
-)
+@output_options
 @json_option
 @pass_settings
 def command(
