@@ -23,7 +23,6 @@ from archiver.archive.tables import EVENTS, INBOUND_FILES, INBOUND_PATHS, QUARAN
 
 # What depends on the time of the import.
 _WHEN = {"imported_at", "imported_date", "seen_at"}
-_MOMENTS = 20
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -164,17 +163,24 @@ def test_a_recovery_killed_before_any_change_is_recovered_in_turn(
         assert archived(workspace) == archived(ingested), f"killed before step {step}"
 
 
+@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.long)])
 @pytest.mark.parametrize("command", ["ingest", "load"])
 def test_kill_9_at_random_moments_converges(
-    command: str, inputs: Workspace, ingested: Workspace, loaded: Workspace, tmp_path: Path
+    command: str,
+    kills: int,
+    inputs: Workspace,
+    ingested: Workspace,
+    loaded: Workspace,
+    tmp_path: Path,
 ) -> None:
     seed = secrets.randbits(32)
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
     moments = random.Random(seed)
     before, after = (inputs, ingested) if command == "ingest" else (ingested, loaded)
     started = time.perf_counter()
     undisturbed(copy_of(before, tmp_path / "w"), command)
     duration = time.perf_counter() - started
-    for moment in sorted(moments.uniform(0, duration) for _ in range(_MOMENTS)):
+    for moment in sorted(moments.uniform(0, duration) for _ in range(kills)):
         workspace = copy_of(before, tmp_path / "w")
         crash_lab.run_for(workspace.config_path, command, moment)
         assert_no_partial_file(workspace, ingested)
