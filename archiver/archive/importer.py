@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -113,7 +113,6 @@ class Importer:
         reader: reads the owner's formats.
         imported_at: instant of the import, UTC.
         dry_run: read and count, write nothing.
-        progress: called with each finished file.
     """
 
     def __init__(
@@ -125,7 +124,6 @@ class Importer:
         imported_at: datetime,
         *,
         dry_run: bool = False,
-        progress: Callable[[FileResult], None] = lambda _: None,
     ) -> None:
         self._archive = archive
         self._owner = owner
@@ -133,7 +131,6 @@ class Importer:
         self._reader = reader
         self._imported_at = imported_at
         self._dry_run = dry_run
-        self._progress = progress
         self._known_ids, self._known_paths = _known(archive, owner)
         self._reset()
 
@@ -149,7 +146,6 @@ class Importer:
                 # of earlier files may be lost with it. Nothing is committed then.
                 result.error = str(error)
             results.append(result)
-            self._progress(result)
             if self._pending_bytes >= _COMMIT_BYTES or len(self._ledger) >= _COMMIT_FILES:
                 self._commit()
         self._commit()
@@ -199,6 +195,7 @@ class Importer:
                     if not self._dry_run:
                         rows.add(part.rows)
                         bad.add(self._bad_rows(part.bad, file_id, path))
+                _check_conservation(path, self._owner, result, rows, bad, dry_run=self._dry_run)
                 if held is None and stream.file_id != file_id:
                     raise CorruptInputError(
                         f"reading {path.shown}",
@@ -290,6 +287,30 @@ class Importer:
             files += staged.finish()
         self._archive.commit(files)
         self._reset()
+
+
+def _check_conservation(
+    path: InboundPath,
+    owner: Owner,
+    result: FileResult,
+    rows: StagedTable,
+    bad: StagedTable,
+    *,
+    dry_run: bool,
+) -> None:
+    """Refuse a file of which fewer rows are to be written than records were read."""
+    if dry_run:
+        return
+    is_whole = (
+        rows.rows == result.archived if owner.kind == "events" else rows.rows >= result.archived
+    )
+    if not is_whole or bad.rows != result.quarantined:
+        raise CorruptInputError(
+            f"importing {path.shown}",
+            f"of {result.archived} records to archive and {result.quarantined} for quarantine"
+            f" {rows.rows} and {bad.rows} rows came out",
+            "nothing of it was imported; this is a defect of archiver, please report it",
+        )
 
 
 def _known(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from archiver.archive.events import event_rows
@@ -21,7 +21,6 @@ def ingest(
     *,
     format_name: str = "auto",
     dry_run: bool = False,
-    progress: Callable[[FileResult], None] = lambda _: None,
 ) -> list[FileResult]:
     """Archive every record of the files: as an event, or in quarantine.
 
@@ -32,7 +31,6 @@ def ingest(
         imported_at: instant of the import, UTC.
         format_name: `auto`, or a format that the content is not asked about.
         dry_run: read and count, write nothing.
-        progress: called with each finished file.
 
     Returns:
         One result per file, in order.
@@ -45,7 +43,6 @@ def ingest(
         reader,
         imported_at,
         dry_run=dry_run,
-        progress=progress,
     ).run(paths)
 
 

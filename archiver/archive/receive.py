@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import pyarrow as pa
@@ -42,7 +42,6 @@ def receive(
     *,
     format_name: str = "auto",
     dry_run: bool = False,
-    progress: Callable[[FileResult], None] = lambda _: None,
 ) -> list[FileResult]:
     """Archive every record of the files: as receipts, or in quarantine.
 
@@ -53,7 +52,6 @@ def receive(
         imported_at: instant of the import, UTC.
         format_name: `auto`, or a format that the content is not asked about.
         dry_run: read and count, write nothing.
-        progress: called with each finished file.
 
     Returns:
         One result per file, in order; `rows` counts receipts.
@@ -65,7 +63,6 @@ def receive(
         _ReceiptReader(settings, format_name),
         imported_at,
         dry_run=dry_run,
-        progress=progress,
     ).run(paths)
 
 

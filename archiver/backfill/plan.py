@@ -24,8 +24,6 @@ from archiver.warehouse.database import connect, create
 from archiver.warehouse.publish import bind_archive
 from archiver.warehouse.runs import read_run
 
-TIERS = ("ambiguous", "rejected", "beyond-dedup")
-
 # Why a conversion in the gap is not in the backfill, and what could be done.
 LEFT_OUT = {
     "suppressed": "an occurrence of it says that it must not be delivered",
@@ -50,7 +48,7 @@ class Order:
 
     Attributes:
         question: destination, days and as-of, which is the instant of the export.
-        include: tiers beyond the confirmed losses, from TIERS.
+        include: tiers beyond the confirmed losses, `ambiguous`, `rejected`, `beyond-dedup`.
         force: also what is in an earlier, unsettled backfill.
     """
 

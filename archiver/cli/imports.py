@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.common import print_json
-from archiver.errors import EXIT_DONE, EXIT_PARTIAL
+from archiver.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 
 if TYPE_CHECKING:
     from archiver.archive.importer import FileResult
@@ -16,6 +16,29 @@ if TYPE_CHECKING:
     from archiver.inbound.paths import InboundPath
 
 _TOTALS = ("records", "archived", "quarantined", "bytes")
+
+
+def chosen(known: dict[str, Any], name: str | None, option: str, *, is_for_one: bool) -> list[str]:
+    """Whose files are meant: the named one's, or everyone's; UsageError where that is open.
+
+    Args:
+        known: settings by name.
+        name: the one that the user names, already known; None: all.
+        option: `source` or `destination`.
+        is_for_one: what is imported can only be of one.
+    """
+    names = sorted(known)
+    if name is not None:
+        return [name]
+    if not names:
+        raise UsageError("importing files", f"no {option} is configured", f"add [{option}s.NAME]")
+    if is_for_one and len(names) > 1:
+        raise UsageError(
+            "importing files",
+            f"there are several {option}s",
+            f"say which with --{option}: {', '.join(names)}",
+        )
+    return names
 
 
 def configured(config: Config, patterns: list[str], whose: str) -> list[InboundPath]:

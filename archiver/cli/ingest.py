@@ -16,7 +16,6 @@ from archiver.cli.common import (
     pass_settings,
     wait_option,
 )
-from archiver.errors import UsageError
 
 if TYPE_CHECKING:
     from archiver.archive.importer import FileResult
@@ -43,11 +42,13 @@ def command(
     What was imported before, under whatever name or compression, is not imported again.
     """
     from archiver.archive.ingest import ingest
-    from archiver.cli.imports import configured, finish
+    from archiver.cli.imports import chosen, configured, finish
     from archiver.inbound.paths import named_paths
 
     config = settings.config
-    names = _sources(settings, source, bool(paths))
+    if source is not None:
+        config.source(source)
+    names = chosen(config.sources, source, "source", is_for_one=bool(paths))
     results: list[tuple[FileResult, float]] = []
     lock = settings.locked("ingest", archive=True, wait=wait)
     found = {
@@ -77,19 +78,3 @@ def command(
             unit="events",
             record=partial(settings.record, "ingest"),
         )
-
-
-def _sources(settings: Settings, source: str | None, has_paths: bool) -> list[str]:
-    known = sorted(settings.config.sources)
-    if source is not None:
-        settings.config.source(source)
-        return [source]
-    if not known:
-        raise UsageError("ingesting", "no source is configured", "add [sources.NAME]")
-    if has_paths and len(known) > 1:
-        raise UsageError(
-            "ingesting named files",
-            "there are several sources",
-            f"say which with --source: {', '.join(known)}",
-        )
-    return known

@@ -19,7 +19,6 @@ from archiver.cli.common import (
     pass_settings,
     wait_option,
 )
-from archiver.errors import UsageError
 
 if TYPE_CHECKING:
     from archiver.archive.importer import FileResult
@@ -56,13 +55,16 @@ def command(
     """
     from archiver.archive.coverage import vouch
     from archiver.archive.receive import receive
-    from archiver.cli.imports import configured, finish
+    from archiver.cli.imports import chosen, configured, finish
     from archiver.inbound.paths import named_paths
     from archiver.receipts.base import ReceiptSettings
     from archiver.texts import instant_text
 
     config = settings.config
-    names = _destinations(settings, destination, bool(paths) or covers is not None)
+    if destination is not None:
+        config.destination(destination)
+    is_for_one = bool(paths) or covers is not None
+    names = chosen(config.destinations, destination, "destination", is_for_one=is_for_one)
     found = {
         name: named_paths(paths, config.folder, sys.stdin.buffer)
         if paths
@@ -106,24 +108,6 @@ def command(
             unit="receipts",
             record=partial(settings.record, "receipts"),
         )
-
-
-def _destinations(settings: Settings, destination: str | None, is_for_one: bool) -> list[str]:
-    known = sorted(settings.config.destinations)
-    if destination is not None:
-        settings.config.destination(destination)
-        return [destination]
-    if not known:
-        raise UsageError(
-            "importing receipts", "no destination is configured", "add [destinations.NAME]"
-        )
-    if is_for_one and len(known) > 1:
-        raise UsageError(
-            "importing receipts",
-            "there are several destinations",
-            f"say which with --destination: {', '.join(known)}",
-        )
-    return known
 
 
 def _range(covers: str, about: DestinationSettings) -> tuple[datetime, datetime]:

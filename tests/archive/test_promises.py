@@ -151,3 +151,18 @@ def test_a_second_writer_ends_with_5_and_says_who_or_waits(workspace: Workspace)
     second.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (0, 0)
     assert workspace.rows("events", "message_id") == [("a",), ("b",)]
+
+
+def test_a_reader_that_loses_a_record_is_found_out(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conservation is checked on what is written, not on what a reader claims."""
+    from archiver.archive import ingest as module
+
+    whole = module.event_rows
+    monkeypatch.setattr(module, "event_rows", lambda *given: whole(*given).slice(1))
+    workspace.write("inbound/web/a.ndjson", event("m1"), event("m2"))
+    result = workspace.run("ingest", "--json")
+    assert result.code == 4
+    assert "1 and 0 rows came out" in result.json["files"][0]["error"]
+    assert workspace.rows("events") == workspace.rows("inbound_files") == []
