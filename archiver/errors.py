@@ -31,6 +31,14 @@ _WRONG_PATH = frozenset(
 )
 
 
+# How the libraries say that nothing more can be written; those in Rust and C++ give no number.
+_FULL = {
+    "No space left on device": errno.ENOSPC,
+    "Disk quota exceeded": errno.EDQUOT,
+    "File too large": errno.EFBIG,
+}
+
+
 class ArchiverError(Exception):
     """A failure with an explanation.
 
@@ -68,6 +76,13 @@ def blaming_the_path(doing: str) -> Iterator[None]:
             raise
         why = error.strerror or str(error)
         raise UsageError(doing, why, "name a path that can be written") from None
+
+
+def full_disk(error: BaseException) -> str | None:
+    """What the system said, where a failure of any library means that the disk is full."""
+    text = str(error)
+    number = getattr(error, "errno", None)
+    return next((said for said, code in _FULL.items() if code == number or said in text), None)
 
 
 class ConfigError(ArchiverError):

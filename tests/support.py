@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from archiver.archive.importer import FileResult
 from archiver.archive.ingest import ingest
+from archiver.archive.staged import FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import TABLES, Table
 from archiver.config import Config, load_config
@@ -185,7 +185,7 @@ class Workspace:
 
 def table_rows(root: Path, table: Table, *columns: str) -> list[tuple[Any, ...]]:
     """Rows as any Delta reader sees them, partition columns included, sorted."""
-    if not (root / table.name / "_delta_log").is_dir():
+    if not any((root / table.name / "_delta_log").glob("*.json")):
         return []
     names = list(columns) or table.schema.names
     rows = DeltaTable(str(root / table.name)).to_pyarrow_table(columns=names).to_pylist()

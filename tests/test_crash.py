@@ -5,53 +5,30 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import secrets
-import shutil
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import crash_lab
-import duckdb
 import pytest
-from support import CONFIG, Workspace, order, table_rows
-
-from archiver.archive.tables import EVENTS, INBOUND_FILES, INBOUND_PATHS, QUARANTINE
-
-# What depends on the time of the import.
-_WHEN = {"imported_at", "imported_date", "seen_at"}
-Rows = dict[str, list[tuple[Any, ...]]]
+from crash_lab import archived, assert_no_partial_file, copy_of, published, undisturbed
+from support import Workspace, order
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Three files, in two commits: several partitions, bad records, an id in two files."""
-    workspace = Workspace(tmp_path_factory.mktemp("inputs"))
-    workspace.configure(CONFIG.replace("[destinations", "max_bad_ratio = 1.0\n[destinations", 1))
-    days = [f"2026-01-{day}T12:00:00Z" for day in (14, 15)]
-    many = [order(f"a{n}", days[n % 2]) for n in range(9)]
-    workspace.write("inbound/web/a.ndjson", *many, b"{bad", b"[1]")
-    workspace.write("inbound/web/b.gz", order("b1", days[0]), b"nope")
-    workspace.write("inbound/web/c.ndjson", order("a1", days[0], userId="again"), order("c1"))
-    return workspace
+    """Files for two commits, not ingested yet."""
+    return crash_lab.make_inputs(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture(scope="module")
 def ingested(inputs: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The same, ingested without disturbance."""
     workspace = copy_of(inputs, tmp_path_factory.mktemp("ingested") / "w")
-    assert not crash_lab.run_for(workspace.config_path, "ingest", None)
-    return workspace
-
-
-@pytest.fixture(scope="module")
-def loaded(ingested: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The same, loaded without disturbance."""
-    workspace = copy_of(ingested, tmp_path_factory.mktemp("loaded") / "w")
-    assert not crash_lab.run_for(workspace.config_path, "load", None)
+    undisturbed(workspace, "ingest")
     return workspace
 
 
@@ -68,63 +45,16 @@ def dead_ingests(inputs: Workspace, tmp_path_factory: pytest.TempPathFactory) ->
     raise AssertionError
 
 
-def copy_of(workspace: Workspace, folder: Path) -> Workspace:
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(workspace.folder, folder)
-    copy = Workspace.__new__(Workspace)
-    copy.folder = folder
-    return copy
-
-
-def archived(workspace: Workspace) -> Rows:
-    return {
-        table.name: table_rows(
-            workspace.folder / "data/archive",
-            table,
-            *[name for name in table.schema.names if name not in _WHEN],
-        )
-        for table in (EVENTS, QUARANTINE, INBOUND_FILES, INBOUND_PATHS)
-    }
-
-
-def published(workspace: Workspace) -> Rows | None:
-    if not workspace.database.exists():
-        return None
-    with duckdb.connect(str(workspace.database), read_only=True) as connection:
-        return {
-            view: sorted(connection.execute(f"SELECT {columns} FROM {view}").fetchall(), key=repr)
-            for view, columns in (
-                ("events", "* REPLACE (body::JSON::VARCHAR AS body)"),
-                ("conversions", "*"),
-                ("recurrences", "*"),
-                ("event_records", "* EXCLUDE (imported_at)"),
-            )
-        }
-
-
-def assert_no_partial_file(workspace: Workspace, whole: Workspace) -> None:
-    """Each file's rows are all visible or none, in each table by itself."""
-    for table in (EVENTS, QUARANTINE):
-        visible, expected = (
-            Counter(table_rows(w.folder / "data/archive", table, "file_id"))
-            for w in (workspace, whole)
-        )
-        assert all(expected[file] == rows for file, rows in visible.items())
-
-
-def undisturbed(workspace: Workspace, command: str) -> None:
-    assert not crash_lab.run_for(workspace.config_path, command, None)
-
-
 def test_ingest_killed_before_any_change_on_the_disk_converges(
     dead_ingests: list[Workspace], ingested: Workspace
 ) -> None:
     assert len(dead_ingests) > 30
+    whole = archived(ingested)
     for step, dead in enumerate(dead_ingests, 1):
         workspace = copy_of(dead, dead.folder.parent / "w")
-        assert_no_partial_file(workspace, ingested)
+        assert_no_partial_file(workspace, whole)
         undisturbed(workspace, "ingest")
-        assert archived(workspace) == archived(ingested), f"killed before step {step}"
+        assert archived(workspace) == whole, f"killed before step {step}"
     assert not (workspace.folder / "data/archive/_staging").exists()
 
 
@@ -163,32 +93,38 @@ def test_a_recovery_killed_before_any_change_is_recovered_in_turn(
         assert archived(workspace) == archived(ingested), f"killed before step {step}"
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.long)])
-@pytest.mark.parametrize("command", ["ingest", "load"])
+@pytest.mark.parametrize(
+    ("command", "kills"),
+    [
+        ("ingest", 20),
+        ("load", 20),
+        ("receipts", 5),
+        pytest.param("ingest", 200, marks=pytest.mark.long),
+        pytest.param("load", 200, marks=pytest.mark.long),
+        pytest.param("receipts", 200, marks=pytest.mark.long),
+    ],
+)
 def test_kill_9_at_random_moments_converges(
-    command: str,
-    kills: int,
-    inputs: Workspace,
-    ingested: Workspace,
-    loaded: Workspace,
-    tmp_path: Path,
+    command: str, kills: int, inputs: Workspace, ingested: Workspace, tmp_path: Path
 ) -> None:
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
+    seed = int(os.environ.get("CRASH_SEED") or secrets.randbits(32))
+    print(f"CRASH_SEED={seed}")  # noqa: T201 - pytest shows it where the test fails
     moments = random.Random(seed)
-    before, after = (inputs, ingested) if command == "ingest" else (ingested, loaded)
+    before = ingested if command == "load" else inputs
+    after = copy_of(before, tmp_path / "after")
     started = time.perf_counter()
-    undisturbed(copy_of(before, tmp_path / "w"), command)
+    undisturbed(after, command)
     duration = time.perf_counter() - started
+    rows, views = archived(after), published(after)
     for moment in sorted(moments.uniform(0, duration) for _ in range(kills)):
         workspace = copy_of(before, tmp_path / "w")
         crash_lab.run_for(workspace.config_path, command, moment)
-        assert_no_partial_file(workspace, ingested)
+        assert_no_partial_file(workspace, rows)
+        assert published(workspace) in (None, views)
         undisturbed(workspace, command)
-        told = f"seed {seed}, killed after {moment:.3f} s of {duration:.3f} s"
-        assert archived(workspace) == archived(after), told
-        if command == "load":
-            assert published(workspace) == published(loaded), told
+        told = f"CRASH_SEED={seed}, killed after {moment:.3f} s of {duration:.3f} s"
+        assert archived(workspace) == rows, told
+        assert published(workspace) == views, told
 
 
 @pytest.mark.parametrize(

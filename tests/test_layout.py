@@ -22,6 +22,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("inbound", "receipts"),
     ("destinations",),
     ("config",),
+    ("database",),
     ("model", "errors", "values", "texts", "files", "resources"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

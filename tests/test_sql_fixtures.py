@@ -36,6 +36,8 @@ PARAMETERS: dict[str, Any] = {
     "include_ambiguous": False,
     "include_beyond_dedup": False,
     "force": False,
+    "source": None,
+    "event": None,
 }
 
 
@@ -43,9 +45,11 @@ PARAMETERS: dict[str, Any] = {
 def relations() -> Iterator[duckdb.DuckDBPyConnection]:
     with connect() as connection:
         connection.execute((CASES / "relations.sql").read_text())
-        # What a silence is made of comes from the conversions that a case names.
-        sendable = resources.sql("reconcile/sendable_conversions")
-        connection.execute(f"CREATE VIEW sendable_conversions AS {sendable}")
+        # What a silence is made of comes from the conversions that a case names, and what the
+        # schema was from its diary.
+        for name in ("reconcile/sendable_conversions", "tables/path_days", "tables/paths"):
+            view = name.rpartition("/")[2]
+            connection.execute(f"CREATE VIEW {view} AS {resources.sql(name)}")
         yield connection
 
 
@@ -75,7 +79,7 @@ def test_rows_in_rows_out(case: str, relations: duckdb.DuckDBPyConnection) -> No
 def test_every_query_has_a_case() -> None:
     queries = {
         str(path.relative_to(SQL).with_suffix(""))
-        for part in ("reconcile", "checks", "backfill")
+        for part in ("reconcile", "checks", "backfill", "schema")
         for path in (SQL / part).glob("*.sql")
     }
     assert queries - {str(Path(case).parent) for case in _cases()} == set()

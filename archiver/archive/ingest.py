@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from archiver.archive.events import event_rows
-from archiver.archive.importer import Chunk, FileResult, Importer, Owner
+from archiver.archive.events import event_tables
+from archiver.archive.importer import Importer
+from archiver.archive.ledger import Owner
+from archiver.archive.staged import Chunk, FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import EVENTS
-from archiver.inbound.formats import FORMATS, choose_format
+from archiver.inbound.formats import choose_format
 from archiver.inbound.paths import InboundPath
 
 
@@ -35,7 +37,7 @@ def ingest(
     Returns:
         One result per file, in order.
     """
-    reader = _EventReader(source, format_name, imported_at)
+    reader = EventReader(source, format_name, imported_at)
     return Importer(
         archive,
         Owner("events", source),
@@ -46,18 +48,31 @@ def ingest(
     ).run(paths)
 
 
-class _EventReader:
-    def __init__(self, source: str, format_name: str, imported_at: datetime) -> None:
+class EventReader:
+    """Reads inbound files of a source.
+
+    Args:
+        source: its name.
+        forced: `auto`, or the name of a format.
+        imported_at: instant of the import, UTC.
+    """
+
+    def __init__(self, source: str, forced: str, imported_at: datetime) -> None:
         self._source = source
-        self._forced = format_name
+        self._forced = forced
         self._imported_at = imported_at
-        choose_format(format_name, b"")
+        choose_format(forced, b"")
 
     def choose(self, head: bytes) -> str:
+        """Name of the format of a file that begins with these bytes."""
         return choose_format(self._forced, head).name
 
     def read(self, format_name: str, chunks: Iterator[bytes], file_id: str) -> Iterator[Chunk]:
-        known = next(f for f in FORMATS if f.name == format_name)
-        for batch in known.read(chunks):
-            rows = event_rows(batch, self._source, file_id, self._imported_at)
-            yield Chunk(rows, len(batch.payloads), batch.bad)
+        """Read it to the end; no record is left out."""
+        for batch in choose_format(format_name, b"").read(chunks):
+            tables = (
+                event_tables(batch, self._source, file_id, self._imported_at)
+                if batch.payloads
+                else ()
+            )
+            yield Chunk(tables, len(batch.payloads), batch.bad, batch.is_cut, batch.layout)

@@ -8,7 +8,9 @@ from datetime import datetime
 import pyarrow as pa
 
 from archiver import receipts
-from archiver.archive.importer import Chunk, FileResult, Importer, Owner
+from archiver.archive.importer import Importer
+from archiver.archive.ledger import Owner
+from archiver.archive.staged import Chunk, FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import RECEIPTS
 from archiver.errors import ConfigError, CorruptInputError
@@ -97,11 +99,11 @@ class _ReceiptReader:
                         BadRecord(record.record_number, record.reason, record.detail, record.data)
                     )
                 if len(rows) >= _BATCH_RECEIPTS or len(bad) >= _BATCH_RECEIPTS:
-                    yield Chunk(self._rows(rows, file_id), archived, bad)
+                    yield Chunk([self._rows(rows, file_id)], archived, bad)
                     rows, bad, archived = [], [], 0
         except UnreadableReceiptsError as error:
             raise self._unreadable(error, format_name) from None
-        yield Chunk(self._rows(rows, file_id), archived, bad)
+        yield Chunk([self._rows(rows, file_id)], archived, bad)
 
     def _unreadable(self, error: UnreadableReceiptsError, what: str) -> CorruptInputError:
         return CorruptInputError(

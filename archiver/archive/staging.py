@@ -1,7 +1,12 @@
-"""Rows in motion: buffered by partition, written to staged Parquet files, in bounded memory."""
+"""Rows in motion: buffered by partition, written to staged Parquet files, in bounded memory.
+
+A data file's name ends in the SHA-256 of its bytes, so that `archiver verify` can tell it whole
+from damaged; a few random digits before it keep two equal files apart.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +20,9 @@ from archiver.archive.tables import Table
 
 _BUFFER_BYTES = 48 << 20
 _FILE_BYTES = 512 << 20
-_OPEN_FILES = 32
+_OPEN_FILES = 128
+# An open file remembers all of its row groups; rows of many days in no order make small ones.
+_ROW_GROUPS = 64
 # Only what repeats gains from a dictionary; on the rest it costs time.
 _REPEATING = {
     "destination",
@@ -66,6 +73,9 @@ class StagedTable:
     def adopt(self, other: StagedTable) -> None:
         """Take over what another staged table of the same kind has collected."""
         self.rows += other.rows
+        if other._open:
+            # The rest goes into the same files, not into as many small ones.
+            other._flush()
         self._finished += other._finish_files()
         self._buffer += other._buffer
         self._buffered_bytes += other._buffered_bytes
@@ -80,16 +90,23 @@ class StagedTable:
 
     def discard(self) -> None:
         """Drop everything collected and remove its files."""
-        for file in self._finish_files():
-            file.staged.unlink()
+        for open_file in self._open.values():
+            open_file.drop()
+        for file in self._finished:
+            file.staged.unlink(missing_ok=True)
+        self._open, self._finished = {}, []
         self._buffer, self._buffered_bytes, self.rows = [], 0, 0
 
     def _finish_files(self) -> list[StagedFile]:
-        for open_file in self._open.values():
-            self._finished.append(open_file.close())
-        self._open = {}
+        for key in list(self._open):
+            self._finish_file(key)
         finished, self._finished = self._finished, []
         return finished
+
+    def _finish_file(self, key: tuple[str, ...]) -> None:
+        # In this order: a file that cannot be closed is still there for `discard`.
+        self._finished.append(self._open[key].close())
+        del self._open[key]
 
     def _flush(self) -> None:
         # Each piece alone: most lie in one partition and need no copy.
@@ -101,13 +118,12 @@ class StagedTable:
         for key, parts in sorted(pieces.items()):
             if key not in self._open:
                 if len(self._open) >= _OPEN_FILES:
-                    oldest = next(iter(self._open))
-                    self._finished.append(self._open.pop(oldest).close())
+                    self._finish_file(next(iter(self._open)))
                 self._open[key] = _OpenFile(self.table, key, self._staging)
             open_file = self._open[key]
             open_file.write(pa.concat_tables(parts))
-            if open_file.written_bytes >= _FILE_BYTES:
-                self._finished.append(self._open.pop(key).close())
+            if open_file.is_full:
+                self._finish_file(key)
 
 
 class _OpenFile:
@@ -115,12 +131,10 @@ class _OpenFile:
         staging.mkdir(parents=True, exist_ok=True)
         self._table = table
         self._partition = dict(zip(table.partitions, key, strict=True))
-        folders = [f"{name}={value}" for name, value in self._partition.items()]
-        name = f"part-{uuid.uuid4().hex}.zstd.parquet"
-        self._path = "/".join([*folders, name])
-        self._staged = staging / name
+        self._staged = staging / f"{uuid.uuid4().hex}.parquet"
         self._rows = 0
-        self.written_bytes = 0
+        self._row_groups = 0
+        self._written_bytes = 0
         schema = table.file_schema
         self._writer = pq.ParquetWriter(
             self._staged,
@@ -129,16 +143,32 @@ class _OpenFile:
             compression_level=1,
             use_dictionary=[n for n in schema.names if n in _REPEATING],
             write_statistics=[n for n in schema.names if n not in _UNBOUNDED],
+            write_page_checksum=True,
         )
 
     def write(self, rows: pa.Table) -> None:
         self._writer.write_table(rows.select(self._table.file_schema.names))
         self._rows += rows.num_rows
-        self.written_bytes += rows.nbytes
+        self._row_groups += 1
+        self._written_bytes += rows.nbytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next rows should go into another file."""
+        return self._written_bytes >= _FILE_BYTES or self._row_groups >= _ROW_GROUPS
+
+    def drop(self) -> None:
+        """Remove the file as it is: closing it would write more, for which there may be no room."""
+        self._writer.is_open = False
+        self._staged.unlink(missing_ok=True)
 
     def close(self) -> StagedFile:
         self._writer.close()
-        return StagedFile(self._table.name, self._staged, self._path, self._partition, self._rows)
+        with open(self._staged, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        folders = [f"{name}={value}" for name, value in self._partition.items()]
+        path = "/".join([*folders, f"part-{self._staged.name[:8]}-{digest}.zstd.parquet"])
+        return StagedFile(self._table.name, self._staged, path, self._partition, self._rows)
 
 
 def _by_partition(

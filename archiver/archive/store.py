@@ -1,9 +1,10 @@
-"""The archive's tables as they are now, and the only way to add to them.
+"""The archive's tables as they are now, and the only way to change them.
 
 A commit spans several tables and is atomic: data files are staged, a journal that names them is
-made durable, and only then are they moved into place and entered into the tables' logs. A run
-that dies before the journal leaves nothing but staged files, which the next run removes; one that
-dies after it is finished by the next run. Readers take live files from the logs only.
+made durable, and only then are they moved into place and entered into the tables' logs, in one
+step per table with the files that they replace. A run that dies before the journal leaves nothing
+but staged files, which the next run removes; one that dies after it is finished by the next run.
+Readers take live files from the logs only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from archiver.archive.tables import TABLES, Table
-from archiver.errors import ConfigError, blaming_the_path
+from archiver.errors import ArchiverError, ConfigError, blaming_the_path
 from archiver.files import fsync_file, fsync_folder, replace_durably
 
 _APPLICATION = "archiver"
@@ -49,6 +53,23 @@ class StagedFile:
     rows: int
 
 
+@dataclass(frozen=True)
+class DataFile:
+    """One data file of a table, as its log has it.
+
+    Attributes:
+        path: relative to the table's folder.
+        size_bytes: its size.
+        rows: number of rows, where the log knows it.
+        partition: values of the partition columns, as text.
+    """
+
+    path: str
+    size_bytes: int
+    rows: int | None
+    partition: Mapping[str, str | None]
+
+
 class Archive:
     """The archive on one folder.
 
@@ -60,6 +81,7 @@ class Archive:
         self.root = root
         self.staging = root / "_staging"
         self._journal = root / "_journal.json"
+        self._draft = self._journal.with_suffix(".tmp")
 
     def exists(self, table: Table) -> bool:
         """Whether anything was ever committed to the table."""
@@ -72,6 +94,25 @@ class Archive:
         if not self.exists(table):
             return []
         return sorted(Path(unquote(uri)) for uri in self._open(table).file_uris())
+
+    def data_files(self, table: Table) -> list[DataFile]:
+        """The table's data files with what its log says of them, in a stable order."""
+        if not self.exists(table):
+            return []
+        actions = pa.table(self._open(table).get_add_actions()).to_pylist()
+        files = [
+            DataFile(
+                unquote(action["path"]),
+                action["size_bytes"],
+                action.get("num_records"),
+                {
+                    name: None if value is None else str(value)
+                    for name, value in (action.get("partition") or {}).items()
+                },
+            )
+            for action in actions
+        ]
+        return sorted(files, key=lambda file: file.path)
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """All rows of a small table (ledger, coverage, backfills)."""
@@ -90,17 +131,47 @@ class Archive:
         """
         if self._journal.exists():
             self._apply(json.loads(self._journal.read_text(encoding="utf-8")), redo=True)
+        self._draft.unlink(missing_ok=True)
         for name in TABLES:
+            _drop_drafts(self.root / name / "_delta_log")
             _drop_torn_table(self.root / name)
         if self.staging.exists():
             shutil.rmtree(self.staging)
 
-    def commit(self, files: Iterable[StagedFile]) -> None:
-        """Add the staged files to their tables, all or none, durably."""
-        entries: dict[str, list[dict[str, Any]]] = {}
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for what does not fit in memory; `recover` removes what a dead run leaves."""
+        self.staging.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory(dir=self.staging) as folder:
+                yield Path(folder)
+        finally:
+            if not any(self.staging.iterdir()):
+                self.staging.rmdir()
+
+    def commit(
+        self, files: Iterable[StagedFile], removed: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        """Add the staged files to their tables and take others out, all or none, durably.
+
+        A file that is taken out stays on the disk, for readers of the table's older versions.
+
+        Args:
+            files: what comes.
+            removed: what leaves: per table the paths of live data files, relative to its folder.
+
+        Raises:
+            ArchiverError: a file that is to leave is not live; nothing was changed.
+        """
+        leaving = {
+            name: entries
+            for name, paths in (removed or {}).items()
+            if (entries := self._live_entries(TABLES[name], paths))
+        }
+        coming: dict[str, list[dict[str, Any]]] = {}
         for file in files:
             fsync_file(file.staged)
-            entries.setdefault(file.table, []).append(
+            coming.setdefault(file.table, []).append(
                 {
                     "staged": str(file.staged.relative_to(self.root)),
                     "path": file.path,
@@ -109,21 +180,27 @@ class Archive:
                     "rows": file.rows,
                 }
             )
-        if not entries:
+        if not coming and not leaving:
             return
-        fsync_folder(self.staging)
-        tables = {name: self._create(TABLES[name]) for name in sorted(entries)}
+        if coming:
+            fsync_folder(self.staging)
+        tables = {name: self._create(TABLES[name]) for name in sorted({*coming, *leaving})}
         sequence = 1 + max(t.transaction_version(_APPLICATION) or 0 for t in tables.values())
         journal = {
             "sequence": sequence,
+            "removed_at": time.time_ns() // 1_000_000,
             "tables": {
-                name: {"version": tables[name].version(), "files": entries[name]} for name in tables
+                name: {
+                    "version": table.version(),
+                    "files": coming.get(name, []),
+                    "removed": leaving.get(name, []),
+                }
+                for name, table in tables.items()
             },
         }
         self.root.mkdir(parents=True, exist_ok=True)
-        draft = self._journal.with_suffix(".tmp")
-        draft.write_text(json.dumps(journal), encoding="utf-8")
-        replace_durably(draft, self._journal)
+        self._draft.write_text(json.dumps(journal), encoding="utf-8")
+        replace_durably(self._draft, self._journal)
         self._apply(journal, redo=False)
 
     def _apply(self, journal: dict[str, Any], *, redo: bool) -> None:
@@ -139,27 +216,39 @@ class Archive:
                     fsync_folder(final.parent)
                     fsync_folder(final.parent.parent)
             fsync_folder(folder)
-            self._commit_one(TABLES[name], part["files"], journal["sequence"])
+            self._commit_one(TABLES[name], part, journal)
         self._journal.unlink()
         fsync_folder(self.root)
 
-    def _commit_one(self, table: Table, files: list[dict[str, Any]], sequence: int) -> None:
+    def _commit_one(self, table: Table, part: dict[str, Any], journal: dict[str, Any]) -> None:
         delta = self._open(table)
+        sequence = journal["sequence"]
         if (delta.transaction_version(_APPLICATION) or 0) >= sequence:
             return
         folder = self.root / table.name
+        coming = [
+            AddAction(
+                path=file["path"],
+                size=file["size"],
+                partition_values=file["partition"],
+                modification_time=int((folder / file["path"]).stat().st_mtime * 1000),
+                data_change=True,
+                stats=json.dumps({"numRecords": file["rows"]}),
+            )
+            for file in part["files"]
+        ]
+        leaving = [
+            RemoveAction(
+                path=file["path"],
+                data_change=True,
+                deletion_timestamp=journal["removed_at"],
+                size=file["size"],
+                partition_values=file["partition"],
+            )
+            for file in part["removed"]
+        ]
         delta.create_write_transaction(
-            [
-                AddAction(
-                    path=file["path"],
-                    size=file["size"],
-                    partition_values=file["partition"],
-                    modification_time=int((folder / file["path"]).stat().st_mtime * 1000),
-                    data_change=True,
-                    stats=json.dumps({"numRecords": file["rows"]}),
-                )
-                for file in files
-            ],
+            [*coming, *leaving],
             mode="append",
             schema=delta.schema(),
             partition_by=list(table.partitions),
@@ -179,6 +268,20 @@ class Archive:
             for path in log.glob("*checkpoint*"):
                 fsync_file(path)
             fsync_folder(log)
+
+    def _live_entries(self, table: Table, paths: Iterable[str]) -> list[dict[str, Any]]:
+        live = {file.path: file for file in self.data_files(table)}
+        unknown = set(paths) - live.keys()
+        if unknown:
+            raise ArchiverError(
+                f"replacing rows of {table.name} in {self.root}",
+                f"{min(unknown)} is no live data file of it",
+                "nothing was changed; run it again",
+            )
+        return [
+            {"path": path, "size": live[path].size_bytes, "partition": dict(live[path].partition)}
+            for path in sorted(set(paths))
+        ]
 
     def _open(self, table: Table) -> DeltaTable:
         return DeltaTable(str(self.root / table.name))
@@ -200,6 +303,12 @@ class Archive:
         fsync_folder(folder)
         fsync_folder(self.root)
         return delta
+
+
+def _drop_drafts(log: Path) -> None:
+    """Remove the log entries that a run was writing when it died; delta-rs names them so."""
+    for path in (*log.glob("*#*"), *log.glob("_commit_*.tmp")):
+        path.unlink()
 
 
 def _drop_torn_table(folder: Path) -> None:

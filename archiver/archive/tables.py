@@ -48,6 +48,7 @@ EVENTS = Table(
             ("received_at", INSTANT),
             ("payload", TEXT),
             ("envelope", TEXT),
+            ("type_issues", TEXT),
             ("imported_at", INSTANT),
         ]
     ),
@@ -140,6 +141,22 @@ INBOUND_FILES = Table(
     ),
 )
 
+# What stands between the records of each inbound file (line ends, blank lines, commas, a byte order
+# mark), so that the file can be rebuilt byte for byte: for each row, in the order of `part`, `text`
+# stands before each of the next `records` records; `text` alone where `records` is 0.
+LAYOUTS = Table(
+    "layouts",
+    pa.schema(
+        [
+            ("source", TEXT),
+            ("file_id", TEXT),
+            ("part", pa.int64()),
+            ("records", pa.int64()),
+            ("text", pa.binary()),
+        ]
+    ),
+)
+
 # Every path under which a content was ever seen: what need not be read again, and, for feeds
 # with `coverage = "daily"`, which days have a file, also where the content is known or empty.
 INBOUND_PATHS = Table(
@@ -202,6 +219,7 @@ TABLES: dict[str, Table] = {
         RECEIPT_TOTALS,
         QUARANTINE,
         INBOUND_FILES,
+        LAYOUTS,
         INBOUND_PATHS,
         COVERAGE,
         BACKFILLS,

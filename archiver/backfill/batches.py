@@ -17,6 +17,7 @@ from archiver.destinations import destination as destination_type
 from archiver.destinations.base import Destination, Settings, UnsendableEvent
 from archiver.errors import ArchiverError
 from archiver.files import write_durably
+from archiver.inbound.envelopes import as_read
 from archiver.warehouse.database import bind_files, connect
 
 # Conversions are personal data, also with hashed identifiers.
@@ -82,7 +83,10 @@ def _build(kind: Destination, candidate: Candidate, payload: bytes) -> bytes | N
 def _payloads(
     config: Config, archive: Archive, candidates: Sequence[Candidate]
 ) -> Iterator[tuple[Candidate, bytes]]:
-    """Each candidate with its event as archived, in the same order."""
+    """Each candidate with its event, in the same order.
+
+    The event is as archived or, from a batch body, with what the batch says for all its events.
+    """
     if not candidates:
         return
     partitions = {(c.source, _utc_day(c)) for c in candidates}
@@ -105,17 +109,16 @@ def _payloads(
         bind_files(connection, "event_records", files, EVENTS.schema, hive=hive)
         connection.register("wanted", wanted)
         reader = connection.sql(
-            "SELECT wanted.position, event_records.payload FROM wanted"
+            "SELECT wanted.position, event_records.payload, event_records.envelope FROM wanted"
             " INNER JOIN event_records USING (source, file_id, record_number)"
             " ORDER BY wanted.position"
         ).to_arrow_reader(1000)
         found = 0
         for batch in reader:
-            for position, payload in zip(
-                batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True
-            ):
+            rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            for position, payload, envelope in rows:
                 found += 1
-                yield candidates[position], payload.encode("utf-8")
+                yield candidates[position], as_read(payload, envelope).encode("utf-8")
     if found != len(candidates):
         raise ArchiverError(
             "reading the lost events from the archive",

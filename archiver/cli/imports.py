@@ -11,7 +11,7 @@ from archiver.cli.common import print_json
 from archiver.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 
 if TYPE_CHECKING:
-    from archiver.archive.importer import FileResult
+    from archiver.archive.staged import FileResult
     from archiver.config import Config
     from archiver.inbound.paths import InboundPath
 
@@ -104,6 +104,8 @@ def finish(
         record(code, found["totals"])
     for result in failed:
         click.echo(f"error: {result.error}", err=True)
+    for result in (r for r, _ in results if r.is_cut):
+        click.echo(f"{result.path} ends inside an array or a batch: is it whole?", err=True)
     for result in over:
         click.echo(
             f"error: {result.path}: {result.quarantined} of {result.records} records are bad, "

@@ -14,16 +14,24 @@ from archiver.cli.common import (
     dry_run_option,
     json_option,
     pass_settings,
+    print_json,
     wait_option,
 )
+from archiver.errors import EXIT_DONE
 
 if TYPE_CHECKING:
-    from archiver.archive.importer import FileResult
+    from archiver.archive.staged import FileResult
 
 
 @click.command("ingest", short_help="Inbound files into the archive.")
 @click.argument("paths", nargs=-1, metavar="[PATH… | -]")
 @click.option("--source", metavar="NAME", help="Whose events these are; all, without PATH.")
+@click.option(
+    "--retry-quarantine",
+    is_flag=True,
+    help="Read quarantined records again by today's rules; move those that are events now.",
+)
+@click.option("--list-formats", is_flag=True, help="Name the formats that are read, and end.")
 @json_option
 @dry_run_option
 @wait_option
@@ -32,6 +40,8 @@ def command(
     settings: Settings,
     paths: tuple[str, ...],
     source: str | None,
+    retry_quarantine: bool,
+    list_formats: bool,
     as_json: bool,
     dry_run: bool,
     wait: bool,
@@ -41,6 +51,8 @@ def command(
     PATH is a file, a folder or a glob; `-` is standard input; without PATH, the configured paths.
     What was imported before, under whatever name or compression, is not imported again.
     """
+    if list_formats:
+        return _list_formats(as_json=as_json)
     from archiver.archive.ingest import ingest
     from archiver.cli.imports import chosen, configured, finish
     from archiver.inbound.paths import named_paths
@@ -48,7 +60,11 @@ def command(
     config = settings.config
     if source is not None:
         config.source(source)
+    if retry_quarantine and paths:
+        raise click.UsageError("--retry-quarantine takes no PATH: it reads what is in the archive")
     names = chosen(config.sources, source, "source", is_for_one=bool(paths))
+    if retry_quarantine:
+        return _retry(settings, names, as_json=as_json, dry_run=dry_run, wait=wait)
     results: list[tuple[FileResult, float]] = []
     lock = settings.locked("ingest", archive=True, wait=wait)
     found = {
@@ -78,3 +94,49 @@ def command(
             unit="events",
             record=partial(settings.record, "ingest"),
         )
+
+
+def _retry(
+    settings: Settings, names: list[str], *, as_json: bool, dry_run: bool, wait: bool
+) -> int:
+    from archiver.archive.retry import retry
+    from archiver.cli.imports import document
+
+    # Also a dry run puts what it reads into the archive's folder for staging, and removes it.
+    results: list[FileResult] = []
+    with settings.locked("ingest", archive=True, wait=wait):
+        for name in names:
+            results += retry(
+                settings.archive,
+                name,
+                settings.started_at,
+                format_name=settings.config.source(name).format,
+                dry_run=dry_run,
+            )
+    found = document(results)
+    if not dry_run:
+        settings.record("retry", EXIT_DONE, found["totals"])
+    if as_json:
+        print_json(found)
+        return EXIT_DONE
+    for result in results:
+        if result.archived:
+            click.echo(f"{result.path}: {result.archived:,} of {result.records:,} are events now")
+    tried, moved = found["totals"]["records"], found["totals"]["archived"]
+    verb = "would move" if dry_run else "moved"
+    click.echo(f"{tried:,} quarantined records read again: {moved:,} {verb} to events")
+    return EXIT_DONE
+
+
+def _list_formats(*, as_json: bool) -> int:
+    from archiver.inbound.formats import FORMATS
+
+    if as_json:
+        keys = ("name", "about", "detected_by")
+        print_json({"formats": [{key: getattr(known, key) for key in keys} for known in FORMATS]})
+        return EXIT_DONE
+    width = max(len(known.name) for known in FORMATS)
+    for known in FORMATS:
+        click.echo(f"{known.name:<{width}}  {known.about}")
+        click.echo(f"{'':<{width}}  detected by: {known.detected_by}")
+    return EXIT_DONE

@@ -23,8 +23,10 @@ COMMANDS = {
     "reconcile": "reconcile",
     "report": "report",
     "backfill": "backfill",
+    "schema": "schema",
     "sql": "sql",
     "status": "status",
+    "verify": "verify",
     "demo": "demo",
 }
 
@@ -105,6 +107,17 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.EXIT_UNEXPECTED
     except Exception as error:
+        if (said := errors.full_disk(error)) is not None:
+            complain(
+                errors.ArchiverError(
+                    "writing",
+                    f"the disk is full ({said})",
+                    "free space for archive.root, warehouse.path and temporary files, and run it"
+                    " again; nothing half done is visible, and a re-run converges",
+                ),
+                as_json=as_json,
+            )
+            return errors.EXIT_UNEXPECTED
         where = traceback.extract_tb(error.__traceback__)[-1]
         complain(
             errors.ArchiverError(

@@ -21,7 +21,7 @@ from archiver.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from archiver.archive.importer import FileResult
+    from archiver.archive.staged import FileResult
     from archiver.config import DestinationSettings
 
 _MAX_BAD_RATIO = 0.01

@@ -9,7 +9,7 @@ import click
 
 from archiver.cli.common import Settings, console, json_option, pass_settings, print_json
 
-_COMMANDS = ("ingest", "receipts", "load", "reconcile", "backfill")
+_COMMANDS = ("ingest", "receipts", "load", "reconcile", "backfill", "verify")
 
 
 @click.command("status", short_help="What last ran, how far feeds reach, what is open.")

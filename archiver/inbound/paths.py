@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -22,12 +23,14 @@ class InboundPath:
         shown: how the user or the configuration names it.
         recorded: how the ledger names it: relative to the configuration's folder if inside it.
         stdin: standard input, where that is meant instead of a file.
+        is_named: the user names it on the command line, where it may be a pipe.
     """
 
     real: Path
     shown: str
     recorded: str
     stdin: IO[bytes] | None = None
+    is_named: bool = False
 
 
 def configured_paths(
@@ -76,7 +79,7 @@ def named_paths(names: Iterable[str], folder: Path, stdin: IO[bytes]) -> list[In
             raise UsageError(f"looking for the files {name!r}", "there are none", "check the path")
         for path in matches:
             recorded = recorded_path(path, folder)
-            found.setdefault(recorded, InboundPath(Path(path), path, recorded))
+            found.setdefault(recorded, InboundPath(Path(path), path, recorded, is_named=True))
     return list(found.values())
 
 
@@ -97,6 +100,14 @@ def _insider(folders: Iterable[Path]) -> Callable[[str], bool]:
     return is_inside
 
 
+def _unreadable_folders(folder: str) -> list[str]:
+    """Folders at or below one whose files cannot even be listed, and so must fail themselves."""
+    failed: list[OSError] = []
+    for _, below, _ in os.walk(folder, onerror=failed.append):
+        below[:] = [name for name in below if not name.startswith(".")]
+    return [str(error.filename) for error in failed if not isinstance(error, FileNotFoundError)]
+
+
 def _expand(pattern: str, folder: str = "") -> list[str]:
     """Files of a path, a folder (all below it, hidden ones left out) or a glob, sorted.
 
@@ -106,15 +117,18 @@ def _expand(pattern: str, folder: str = "") -> list[str]:
     """
     literal = os.path.join(folder, pattern)
     if os.path.isdir(literal):
-        return sorted(
+        found = [
             str(path)
             for path in Path(literal).rglob("*")
             if (path.is_file() or not path.exists())
             and not any(part.startswith(".") for part in path.relative_to(literal).parts)
-        )
+        ]
+        return sorted([*found, *_unreadable_folders(literal)])
     if os.path.exists(literal):
         return [literal]
-    matches: list[str] = []
+    # Up to the first part with a wildcard.
+    fixed = "/".join(takewhile(lambda part: not glob.has_magic(part), literal.split("/")))
+    matches = _unreadable_folders(fixed) if "**" in pattern else []
     for match in sorted(glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)):
         matches += (
             _expand(match)

@@ -41,12 +41,15 @@ class Content(msgspec.Struct, frozen=True, gc=False):
         currency: `properties.currency`, capitals; None where it is no code of letters and
             digits.
         integrations: per name in `integrations` whether it is exactly `false`; nulls left out.
+        untyped: those of `value`, `currency`, `order_id` that were given, and not as null, and
+            are None all the same.
     """
 
     order_id: str | None = None
     value: Decimal | None = None
     currency: str | None = None
     integrations: dict[str, bool] = _NO_INTEGRATIONS
+    untyped: tuple[str, ...] = ()
 
 
 _EMPTY = Content()
@@ -63,13 +66,28 @@ def read_content(payload: str) -> Content:
     if properties is None:
         return Content(integrations=integrations) if integrations else _EMPTY
     amount = properties.value if _is_given(properties.value) else properties.revenue
-    currency = _string(properties.currency)
+    order_id = _text(properties.order_id)
+    value = parse_amount(_text(amount)) if _is_given(amount) else None
+    currency = _currency(_string(properties.currency))
+    untyped: tuple[str, ...] = ()
+    if value is None or currency is None or order_id is None:
+        untyped = _untyped(
+            value is None and _is_given(amount),
+            currency is None and _is_given(properties.currency),
+            order_id is None and _is_given(properties.order_id),
+        )
     return Content(
-        order_id=_text(properties.order_id),
-        value=parse_amount(_text(amount)) if _is_given(amount) else None,
-        currency=_currency(currency),
+        order_id=order_id,
+        value=value,
+        currency=currency,
         integrations=integrations,
+        untyped=untyped,
     )
+
+
+def _untyped(value: bool, currency: bool, order_id: bool) -> tuple[str, ...]:
+    flags = (("value", value), ("currency", currency), ("order_id", order_id))
+    return tuple([name for name, is_untyped in flags if is_untyped])
 
 
 def _is_given(raw: msgspec.Raw) -> bool:
@@ -125,16 +143,22 @@ def _read_with_care(payload: str) -> Content:
     properties = properties if isinstance(properties, dict) else {}
     amount = properties.get("value")
     amount = properties.get("revenue") if amount is None else amount
+    order_id = _clean(properties.get("order_id"))
+    value = parse_amount(_clean(amount))
     currency = _clean(properties.get("currency"))
+    currency = None if isinstance(currency, _Number) else _currency(currency)
     integrations = event.get("integrations")
     integrations = integrations if isinstance(integrations, dict) else {}
     return Content(
-        order_id=_clean(properties.get("order_id")),
-        value=parse_amount(_clean(amount)),
-        currency=None if isinstance(currency, _Number) else _currency(currency),
-        integrations={
-            name: value is False for name, value in integrations.items() if value is not None
-        },
+        order_id=order_id,
+        value=value,
+        currency=currency,
+        integrations={name: v is False for name, v in integrations.items() if v is not None},
+        untyped=_untyped(
+            value is None and amount is not None,
+            currency is None and properties.get("currency") is not None,
+            order_id is None and properties.get("order_id") is not None,
+        ),
     )
 
 

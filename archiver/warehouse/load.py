@@ -8,77 +8,32 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import duckdb
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from archiver.archive.store import Archive
-from archiver.archive.tables import AMOUNT, EVENTS, INSTANT
+from archiver.archive.tables import EVENTS
 from archiver.config import Config
 from archiver.files import fsync_folder, replace_durably
-from archiver.warehouse.content import read_content
 from archiver.warehouse.database import bind_files, connect, create, null_columns
+from archiver.warehouse.diary import DIARY, Diary, write_diary
+from archiver.warehouse.occurrences import (
+    CONVERSION_OCCURRENCES,
+    EVENT_OCCURRENCES,
+    read_occurrences,
+    typed,
+)
 from archiver.warehouse.rules import DestinationRules, configured_rules, fingerprint
-from archiver.warehouse.segments import COLUMNS, write_segment
-from archiver.warehouse.snapshot import Snapshot, read_snapshot, write_snapshot
+from archiver.warehouse.segments import write_segment
+from archiver.warehouse.snapshot import LAYOUT, Snapshot, read_snapshot, still_good, write_snapshot
 
 _SEGMENT_ROWS = 60_000
 _SEGMENT_BYTES = 96 << 20
-
-CONVERSION_OCCURRENCES = pa.schema(
-    [
-        ("destination", pa.string()),
-        ("source", pa.string()),
-        ("message_id", pa.string()),
-        ("event_id", pa.string()),
-        ("event", pa.string()),
-        ("inbound_event", pa.string()),
-        ("file_id", pa.string()),
-        ("record_number", pa.int64()),
-        ("arrival", INSTANT),
-        ("event_time", INSTANT),
-        ("content_time", INSTANT),
-        ("order_id", pa.string()),
-        ("value", AMOUNT),
-        ("currency", pa.string()),
-        ("suppressed_reason", pa.string()),
-    ]
-)
-# The columns of an event segment but for `body`, a VARIANT, which Arrow does not have.
-EVENT_OCCURRENCES = pa.schema(
-    [
-        EVENTS.schema.field(name)
-        if name in EVENTS.schema.names
-        else {
-            "arrival": pa.field("arrival", INSTANT),
-            "order_id": pa.field("order_id", pa.string()),
-            "value": pa.field("value", AMOUNT),
-            "currency": pa.field("currency", pa.string()),
-        }[name]
-        for name in COLUMNS
-    ]
-)
-_READ = [
-    "file_id",
-    "record_number",
-    "message_id",
-    "type",
-    "event",
-    "user_id",
-    "anonymous_id",
-    "event_time",
-    "original_timestamp",
-    "sent_at",
-    "received_at",
-    "payload",
-]
 
 
 @dataclass(frozen=True)
@@ -100,7 +55,7 @@ class Loaded:
 
 def new_files(config: Config, archive: Archive) -> list[str]:
     """The archive's data files that the warehouse does not cover yet."""
-    loaded = set(read_snapshot(config.warehouse_path).events_loaded)
+    loaded = set(still_good(read_snapshot(config.warehouse_path)).events_loaded)
     live = (str(path.relative_to(archive.root)) for path in archive.live_files(EVENTS))
     return [name for name in live if name not in loaded]
 
@@ -112,9 +67,9 @@ def load(config: Config, archive: Archive) -> Loaded:
     live = {str(path.relative_to(archive.root)): path for path in archive.live_files(EVENTS)}
     rules = configured_rules(config)
     rules_now = fingerprint(rules)
-    known = before
+    known = still_good(before)
     if not set(known.events_loaded) <= live.keys():
-        known = Snapshot(number=before.number)
+        known = Snapshot(number=before.number, layout=LAYOUT)
     if known.rules != rules_now or not set(known.conversions_loaded) <= live.keys():
         known = msgspec.structs.replace(known, conversions_loaded=[], conversion_segments=[])
     new_events = [name for name in live if name not in set(known.events_loaded)]
@@ -130,10 +85,12 @@ def load(config: Config, archive: Archive) -> Loaded:
     recurrences, superseded = _recurring(folder, before.number + 1, known, writer.event_segments)
     after = Snapshot(
         number=before.number + 1,
+        layout=LAYOUT,
         events_loaded=sorted(live),
         conversions_loaded=sorted(live),
         event_segments=[*known.event_segments, *writer.event_segments],
         conversion_segments=[*known.conversion_segments, *writer.conversion_segments],
+        diary_segments=[*known.diary_segments, *writer.diary_segments],
         recurrences=recurrences,
         superseded=superseded,
         rules=rules_now,
@@ -151,7 +108,7 @@ def load(config: Config, archive: Archive) -> Loaded:
 
 
 def bind_segments(connection: duckdb.DuckDBPyConnection, folder: Path, snapshot: Snapshot) -> None:
-    """Make a snapshot's views: the segments, `recurrences` and `superseded`."""
+    """Make a snapshot's views: the segments of each kind, `recurrences` and `superseded`."""
     _bind_events(connection, "event_segments", folder, snapshot.event_segments)
     bind_files(
         connection,
@@ -159,6 +116,8 @@ def bind_segments(connection: duckdb.DuckDBPyConnection, folder: Path, snapshot:
         [folder / name for name in snapshot.conversion_segments],
         CONVERSION_OCCURRENCES,
     )
+    diary = [folder / name for name in snapshot.diary_segments]
+    bind_files(connection, "diary_segments", diary, DIARY)
     for view, name, columns in (
         (
             "recurrences",
@@ -222,20 +181,22 @@ class _SegmentWriter:
         self._events: list[pa.Table] = []
         self._rows = 0
         self._bytes = 0
+        self._diary = Diary()
         self._conversions: list[pa.Table] = []
         self._conversion_rows = 0
         self.event_segments: list[str] = []
+        self.diary_segments: list[str] = []
         self.conversion_segments: list[str] = []
         self.occurrences = 0
         self.conversions = 0
-        for sub in ("events", "conversions"):
+        for sub in ("events", "conversions", "diary"):
             (folder / sub).mkdir(parents=True, exist_ok=True)
 
     def add(self, path: Path, *, events: bool, conversions: bool) -> None:
-        source, received_date = _partition(path)
-        for rows in _row_groups(path):
-            table, conversion_rows = self._typed(rows, source, received_date)
+        for read in read_occurrences(path):
+            table, conversion_rows = typed(read, self._rules)
             if events:
+                self._diary.add(read.source, read.received_date, read.names, read.payloads)
                 self._events.append(table)
                 self._rows += table.num_rows
                 self._bytes += table.nbytes
@@ -258,7 +219,10 @@ class _SegmentWriter:
             name = self._name("events")
             write_segment(pa.concat_tables(self._events), self._folder / name)
             self.event_segments.append(name)
-        self._events, self._rows, self._bytes = [], 0, 0
+            name = self._name("diary")
+            write_diary(self._diary.table(), self._folder / name)
+            self.diary_segments.append(name)
+        self._events, self._rows, self._bytes, self._diary = [], 0, 0, Diary()
 
     def _flush_conversions(self) -> None:
         if self._conversions:
@@ -275,70 +239,3 @@ class _SegmentWriter:
 
     def _name(self, sub: str) -> str:
         return f"{sub}/{self._number:06d}-{uuid.uuid4().hex[:8]}.parquet"
-
-    def _typed(self, rows: pa.Table, source: str, received_date: date) -> tuple[pa.Table, pa.Table]:
-        contents = [read_content(payload) for payload in rows["payload"].to_pylist()]
-        count = rows.num_rows
-        arrival = pc.coalesce(rows["received_at"], rows["sent_at"], rows["event_time"])
-        # An empty id identifies nothing: kept in the archive, it must merge no two events here.
-        message_id = pc.if_else(pc.equal(rows["message_id"], ""), None, rows["message_id"])
-        table = (
-            rows.set_column(rows.schema.get_field_index("message_id"), "message_id", message_id)
-            .append_column("source", pa.repeat(pa.scalar(source), count))
-            .append_column("received_date", pa.repeat(pa.scalar(received_date), count))
-            .append_column("arrival", arrival)
-            .append_column("order_id", pa.array([c.order_id for c in contents], pa.string()))
-            .append_column("value", pa.array([c.value for c in contents], AMOUNT))
-            .append_column("currency", pa.array([c.currency for c in contents], pa.string()))
-        )
-        types, names = rows["type"].to_pylist(), rows["event"].to_pylist()
-        selected: list[int] = []
-        destinations: list[str] = []
-        event_names: list[str] = []
-        reasons: list[str | None] = []
-        for rules in self._rules:
-            if rules.sources and source not in rules.sources:
-                continue
-            for index in range(count):
-                event_name = rules.event_name(source, types[index], names[index])
-                if event_name is not None:
-                    selected.append(index)
-                    destinations.append(rules.destination)
-                    event_names.append(event_name)
-                    reasons.append(rules.suppressed_reason(contents[index]))
-        taken = table.take(pa.array(selected, pa.int64()))
-        conversions = pa.table(
-            {
-                "destination": pa.array(destinations, pa.string()),
-                "source": taken["source"],
-                "message_id": taken["message_id"],
-                "event_id": taken["message_id"],
-                "event": pa.array(event_names, pa.string()),
-                "inbound_event": pc.coalesce(taken["event"], taken["type"]),
-                "file_id": taken["file_id"],
-                "record_number": taken["record_number"],
-                "arrival": taken["arrival"],
-                "event_time": taken["event_time"],
-                "content_time": pc.coalesce(taken["original_timestamp"], taken["event_time"]),
-                "order_id": taken["order_id"],
-                "value": taken["value"],
-                "currency": taken["currency"],
-                "suppressed_reason": pa.array(reasons, pa.string()),
-            },
-            schema=CONVERSION_OCCURRENCES,
-        )
-        return table, conversions
-
-
-def _row_groups(path: Path) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=_READ)
-            step = max(1, min(rows.num_rows, 50_000))
-            for start in range(0, rows.num_rows, step):
-                yield rows.slice(start, step)
-
-
-def _partition(path: Path) -> tuple[str, date]:
-    values = dict(part.split("=", 1) for part in path.parts if "=" in part)
-    return values["source"], date.fromisoformat(values["received_date"])

@@ -82,7 +82,7 @@ def bind_archive(
         BACKFILLS,
     ):
         bind_table(connection, archive, table)
-    for view in ("events", "conversions"):
+    for view in ("events", "conversions", "path_days", "paths", "type_issues"):
         connection.execute(f"CREATE VIEW {view} AS {resources.sql(f'tables/{view}')}")
 
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import duckdb
 
+from archiver import resources
 from archiver.errors import UsageError
 from archiver.texts import instant_text
 from archiver.warehouse.database import connect
@@ -62,11 +63,11 @@ class Rows:
 
 
 @contextmanager
-def run_query(folder: Path, text: str) -> Iterator[Rows]:
-    """Run statements on the published file; yields the rows of the last one.
+def published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, open for reading.
 
     Raises:
-        UsageError: nothing is published, a statement would write, or DuckDB refuses it.
+        UsageError: nothing is published, or DuckDB refuses what is asked of it.
     """
     path = folder / DATABASE
     if not path.exists():
@@ -75,14 +76,7 @@ def run_query(folder: Path, text: str) -> Iterator[Rows]:
         )
     try:
         with connect(path, read_only=True) as connection:
-            statements = connection.extract_statements(text)
-            if not statements:
-                raise UsageError("running the query", "it holds no statement")
-            for statement in statements:
-                _refuse_writing(connection, statement)
-            for statement in statements[:-1]:
-                connection.execute(statement)
-            yield _rows(connection, statements[-1])
+            yield connection
     except duckdb.IOException as error:
         raise UsageError(
             f"reading the warehouse {path}",
@@ -91,6 +85,34 @@ def run_query(folder: Path, text: str) -> Iterator[Rows]:
         ) from None
     except duckdb.Error as error:
         raise UsageError("running the query", str(error).strip()) from None
+
+
+@contextmanager
+def run_query(folder: Path, text: str) -> Iterator[Rows]:
+    """Run statements on the published file; yields the rows of the last one.
+
+    Raises:
+        UsageError: nothing is published, a statement would write, or DuckDB refuses it.
+    """
+    with published(folder) as connection:
+        statements = connection.extract_statements(text)
+        if not statements:
+            raise UsageError("running the query", "it holds no statement")
+        for statement in statements:
+            _refuse_writing(connection, statement)
+        for statement in statements[:-1]:
+            connection.execute(statement)
+        yield _rows(connection, statements[-1])
+
+
+def run_file(
+    connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any]
+) -> Rows:
+    """The rows of one file of `sql/`, with its parameters."""
+    query = resources.sql(name)
+    relation = connection.sql(query, params=dict(parameters))
+    types = [str(kind) for kind in relation.types]
+    return Rows(relation.columns, types, relation, lambda: connection.execute(query, parameters))
 
 
 def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:

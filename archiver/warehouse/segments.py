@@ -39,6 +39,7 @@ COLUMNS = (
     "order_id",
     "value",
     "currency",
+    "type_issues",
 )
 """Columns that a segment takes over as they come; `body` follows them."""
 

@@ -22,6 +22,7 @@ SELECT
   event_segments.order_id,
   event_segments.value,
   event_segments.currency,
+  event_segments.type_issues,
   COALESCE(recurrences.occurrences, 1) AS occurrences,
   COALESCE(recurrences.variants, 1) AS variants,
   event_segments.file_id,

@@ -56,14 +56,14 @@ def test_a_failed_file_leaves_nothing_behind(
     monkeypatch.setattr("archiver.archive.importer._IN_MEMORY_BYTES", 1)
     monkeypatch.setattr("archiver.inbound.containers.CHUNK_BYTES", 1000)
     (tmp_path / "a.gz").write_bytes(GOOD)
-    from archiver.archive.ingest import _EventReader
+    from archiver.archive.ingest import EventReader
 
-    def cut(self: _EventReader, format_name: str, chunks: object, file_id: str) -> object:
+    def cut(self: EventReader, format_name: str, chunks: object, file_id: str) -> object:
         yield from itertools.islice(read(self, format_name, chunks, file_id), 5)
         raise CorruptInputError("reading a.gz", "it is cut")
 
-    read = _EventReader.read
-    monkeypatch.setattr(_EventReader, "read", cut)
+    read = EventReader.read
+    monkeypatch.setattr(EventReader, "read", cut)
     (result,) = ingest_files(tmp_path / "archive", tmp_path / "a.gz")
     assert (result.status, result.rows, result.records) == ("failed", 0, 0)
     assert [path for path in (tmp_path / "archive").rglob("*") if path.is_file()] == []
@@ -116,16 +116,16 @@ def test_a_file_that_changes_while_it_is_read_fails(
     monkeypatch.setattr("archiver.archive.importer._IN_MEMORY_BYTES", 10)
     path = tmp_path / "a"
     path.write_bytes(lines(event("a"), b"bad"))
-    from archiver.archive.ingest import _EventReader
+    from archiver.archive.ingest import EventReader
 
-    choose = _EventReader.choose
+    choose = EventReader.choose
 
-    def appended(self: _EventReader, head: bytes) -> str:
+    def appended(self: EventReader, head: bytes) -> str:
         with open(path, "ab") as file:
             file.write(lines(event("b")))
         return choose(self, head)
 
-    monkeypatch.setattr(_EventReader, "choose", appended)
+    monkeypatch.setattr(EventReader, "choose", appended)
     (result,) = ingest_files(tmp_path / "archive", path)
     assert result.status == "failed"
     assert "changed while it was read" in (result.error or "")

@@ -99,7 +99,7 @@ def test_a_file_with_known_path_size_and_time_is_not_read_again(
 ) -> None:
     path = put(tmp_path, "a", lines(event("a")))
     ingest_files(root, path)
-    monkeypatch.setattr("archiver.archive.importer.Stream", None)
+    monkeypatch.setattr("archiver.archive.importer.members", None)
     assert [r.status for r in ingest_files(root, path)] == ["already_imported"]
 
 
@@ -159,8 +159,10 @@ def test_a_reader_that_loses_a_record_is_found_out(
     """Conservation is checked on what is written, not on what a reader claims."""
     from archiver.archive import ingest as module
 
-    whole = module.event_rows
-    monkeypatch.setattr(module, "event_rows", lambda *given: whole(*given).slice(1))
+    whole = module.event_tables
+    monkeypatch.setattr(
+        module, "event_tables", lambda *given: (rows.slice(1) for rows in whole(*given))
+    )
     workspace.write("inbound/web/a.ndjson", event("m1"), event("m2"))
     result = workspace.run("ingest", "--json")
     assert result.code == 4

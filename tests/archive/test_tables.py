@@ -22,8 +22,9 @@ from archiver.values import parse_instant
 EVENT_COLUMNS = [
     *("source", "received_date", "file_id", "record_number", "message_id", "type", "event"),
     *("user_id", "anonymous_id", "event_time", "original_timestamp", "sent_at", "received_at"),
-    *("payload", "envelope", "imported_at"),
+    *("payload", "envelope", "type_issues", "imported_at"),
 ]
+LAYOUT_COLUMNS = ["source", "file_id", "part", "records", "text"]
 RECEIPT_COLUMNS = {
     *("destination", "event_id", "event_name", "event_time", "outcome", "code", "message"),
     *("attempted_at", "request_id", "attempt", "value", "currency", "file_id", "record_number"),
@@ -35,6 +36,7 @@ PARTITIONS = {
     "receipt_totals": ["destination"],
     "quarantine": ["source", "imported_date"],
     "inbound_files": [],
+    "layouts": [],
 }
 
 
@@ -49,17 +51,18 @@ def filled(workspace: Workspace) -> Workspace:
 
 
 def test_columns_and_partitions(filled: Workspace) -> None:
-    for name in ("events", "receipts", "quarantine", "inbound_files"):
+    for name in ("events", "receipts", "quarantine", "inbound_files", "layouts"):
         delta = DeltaTable(str(filled.archive.root / name))
         assert delta.metadata().partition_columns == PARTITIONS[name]
         assert [field.name for field in delta.schema().fields] == TABLES[name].schema.names
     assert list(TABLES["receipt_totals"].partitions) == PARTITIONS["receipt_totals"]
     assert EVENTS.schema.names == EVENT_COLUMNS
+    assert TABLES["layouts"].schema.names == LAYOUT_COLUMNS
     assert set(TABLES["receipts"].schema.names) == RECEIPT_COLUMNS
 
 
 def test_any_delta_reader_can_read_them(filled: Workspace) -> None:
-    for name in ("events", "receipts", "quarantine", "inbound_files", "inbound_paths"):
+    for name in ("events", "receipts", "quarantine", "inbound_files", "inbound_paths", "layouts"):
         protocol = DeltaTable(str(filled.archive.root / name)).protocol()
         assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
         assert not protocol.reader_features

@@ -111,6 +111,27 @@ def test_each_event_keeps_its_id_name_and_time(workspace: Workspace) -> None:
     assert (row["status"], row["batch"]) == ("missing", "batch-00001.json")
 
 
+def test_an_event_from_a_batch_goes_with_the_batch_s_context(workspace: Workspace) -> None:
+    item = json.loads(order("one"))
+    del item["receivedAt"]
+    own = item | {"messageId": "two", "context": {"page": {"url": "https://own.example/"}}}
+    off = item | {"messageId": "off", "integrations": {"TikTok Conversions": False}}
+    batch = {
+        "batch": [item, own, off],
+        "context": {"page": {"url": "https://shop.example/"}, "ip": "192.0.2.1"},
+        "sentAt": "2026-01-15T12:00:00Z",
+    }
+    workspace.write("inbound/web/batch.json", data=json.dumps(batch).encode())
+    prepare(workspace, [], [])
+    document = backfill(workspace)
+    (path,) = Path(document["path"]).glob("batch-*.json")
+    events = {event["event_id"]: event for event in json.loads(path.read_text())["data"]}
+    assert events.keys() == {"one", "two"}
+    urls = {name: event["page"]["url"] for name, event in events.items()}
+    assert urls == {"one": "https://shop.example/", "two": "https://own.example/"}
+    assert {event["user"]["ip"] for event in events.values()} == {"192.0.2.1"}
+
+
 def test_an_event_older_than_the_window_is_expired(workspace: Workspace) -> None:
     prepare(
         workspace,

@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
+import reading
 from hypothesis import given
 from hypothesis import strategies as st
 from support import corpora
 
-from archiver.inbound.base import REASONS, EventBatch
-from archiver.inbound.ndjson import Ndjson
+from archiver.inbound.base import REASONS, BadRecord
 
 
-def read(data: bytes, chunk_bytes: int = 1 << 20) -> EventBatch:
-    """All batches of a file as one."""
-    chunks = (data[n : n + chunk_bytes] for n in range(0, len(data), chunk_bytes))
-    whole = EventBatch()
-    for batch in Ndjson().read(chunks):
-        assert all(len(column) == len(batch.payloads) for column in batch.fields.values())
-        whole.record_numbers += batch.record_numbers
-        whole.payloads += batch.payloads
-        whole.bad += batch.bad
-        for name, column in batch.fields.items():
-            whole.fields.setdefault(name, []).extend(column)
-    return whole
+def read(data: bytes, chunk_bytes: int = 1 << 20) -> reading.Read:
+    """A file read as lines."""
+    return reading.read(data, "ndjson", chunk_bytes)
 
 
 def reason(record: bytes) -> str | None:
     """Why a record is no event; None where it is one."""
-    batch = read(record)
-    assert batch.records == 1
-    return batch.bad[0].reason if batch.bad else None
+    found = read(record)
+    assert len(found.records) == 1
+    return found.bad[0][0] if found.bad else None
 
 
 def test_lines_blank_lines_and_a_last_line_without_end() -> None:
-    batch = read(b'\n{"a":1}\n\n \t\r\n{"b":2}\r\n\r\n{"c":3}')
-    assert batch.payloads == [b'{"a":1}', b'{"b":2}', b'{"c":3}']
-    assert batch.record_numbers == [0, 1, 2]
+    found = read(b'\n{"a":1}\n\n \t\r\n{"b":2}\r\n\r\n{"c":3}')
+    assert found.payloads == [b'{"a":1}', b'{"b":2}', b'{"c":3}']
 
 
 def test_bad_records_count_in_the_numbering_and_keep_their_bytes() -> None:
-    batch = read(b'{"a":1}\n{"a":\n\n[]\r\n{"b":2}\n \xff \n')
-    assert batch.record_numbers == [0, 3]
-    found = [(bad.record_number, bad.reason, bad.data) for bad in batch.bad]
-    assert found == [
+    records = read(b'{"a":1}\n{"a":\n\n[]\r\n{"b":2}\n \xff \n').records
+    bad = [record for record in records if isinstance(record, BadRecord)]
+    assert [(record.record_number, record.reason, record.data) for record in bad] == [
         (1, "invalid_json", b'{"a":'),
         (2, "not_an_object", b"[]"),
         (4, "invalid_utf8", b" \xff "),
@@ -55,9 +42,9 @@ def test_bad_records_count_in_the_numbering_and_keep_their_bytes() -> None:
 def test_a_byte_order_mark_is_no_part_of_the_first_record(chunk_bytes: int) -> None:
     mark = b"\xef\xbb\xbf"
     assert read(mark + b'{"a":1}\n{"b":2}', chunk_bytes).payloads == [b'{"a":1}', b'{"b":2}']
-    assert read(mark + b"\n", chunk_bytes).records == read(mark, chunk_bytes).records == 0
+    assert read(mark + b"\n", chunk_bytes).records == read(mark, chunk_bytes).records == []
     later = read(b'{"a":1}\n' + mark + b"{}", chunk_bytes)
-    assert [bad.data for bad in later.bad] == [mark + b"{}"]
+    assert later.bad == [("invalid_json", mark + b"{}")]
 
 
 def test_whether_a_record_is_too_deep_does_not_depend_on_the_callers_stack() -> None:
@@ -73,7 +60,7 @@ def test_whether_a_record_is_too_deep_does_not_depend_on_the_callers_stack() -> 
 
 
 def test_an_empty_file_has_no_records() -> None:
-    assert read(b"").records == read(b"\n\r\n  \n").records == 0
+    assert read(b"").records == read(b"\n\r\n  \n").records == []
 
 
 @pytest.mark.parametrize(
@@ -128,19 +115,46 @@ def test_reasons(record: bytes, expected: str | None) -> None:
 def test_an_id_is_text_or_the_text_of_a_number(
     text: str, expected: str | None, beside: str
 ) -> None:
-    batch = read(f'{{"messageId": {text}{beside}}}'.encode())
-    assert batch.fields["message_id"] == [expected]
+    (found,) = read(f'{{"messageId": {text}{beside}}}'.encode()).events
+    assert found.fields.get("message_id") == expected
+    assert found.untyped == ([] if expected is not None or text == "null" else ["message_id"])
 
 
 def test_of_duplicate_keys_the_last_counts() -> None:
-    batch = read(b'{"messageId": 1, "messageId": "b"}\n{"messageId": "a", "messageId": "b"}')
-    assert batch.fields["message_id"] == ["b", "b"]
+    found = read(b'{"messageId": 1, "messageId": "b"}\n{"messageId": "a", "messageId": "b"}')
+    assert [event.fields["message_id"] for event in found.events] == ["b", "b"]
 
 
 def test_a_record_longer_than_a_chunk() -> None:
     record = b'{"a": "' + b"x" * 10_000 + b'"}'
-    batch = read(record + b"\n" + record, chunk_bytes=100)
-    assert batch.payloads == [record, record]
+    assert read(record + b"\n" + record, chunk_bytes=100).payloads == [record, record]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 1000])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b"\n\n", b"\r\r", b"\r\n \r\n"])
+def test_lines_end_with_lf_crlf_or_cr(end: bytes, chunk_bytes: int) -> None:
+    records = [b'{"a":1}', b"bad", b'{"b": 2}']
+    for last in (b"", end):
+        assert read(end.join(records) + last, chunk_bytes).texts == records
+
+
+def test_line_ends_may_be_mixed() -> None:
+    records = [b'{"a":1}', b'{"b":2}', b"bad", b'{"c":3}', b'{"d":4}']
+    assert read(b"%b\r%b\r\n%b\r%b\n\r%b\r\r\n" % tuple(records)).texts == records
+
+
+def test_a_cr_inside_one_value_is_white_space() -> None:
+    assert read(b'{"a":\r1}\n{"b":2}\n').payloads == [b'{"a":\r1}', b'{"b":2}']
+
+
+def test_equal_line_ends_cost_one_row() -> None:
+    many = read(b'{"a":1}\r\n' * 1000)
+    assert many.layout == [(b"", 1), (b"\r\n", 999), (b"\r\n", 0)]
+
+
+def test_millions_of_blank_lines_are_kept_in_pieces() -> None:
+    data = b"\n" * 5_000_000 + b"{}"
+    assert max(len(text) for text, _ in read(data).layout) == 1 << 20
 
 
 PIECES = st.one_of(
@@ -155,31 +169,26 @@ FILES = st.lists(
 ).map(lambda pieces: b"".join(piece + end for piece, end in pieces))
 
 
-def in_order(batch: EventBatch) -> Iterator[bytes]:
-    records = dict(zip(batch.record_numbers, batch.payloads, strict=True))
-    records |= {bad.record_number: bad.data for bad in batch.bad}
-    assert sorted(records) == list(range(batch.records))
-    return (records[number] for number in range(batch.records))
-
-
 @given(FILES, st.integers(1, 40))
 def test_any_bytes_are_events_or_bad_records_each_once_with_its_bytes(
     data: bytes, chunk_bytes: int
 ) -> None:
-    batch = read(data, chunk_bytes)
-    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    assert list(in_order(batch)) == [line for line in lines if line.strip(b" \t\r\n")]
-    assert {bad.reason for bad in batch.bad} <= REASONS.keys()
+    found = read(data, chunk_bytes)
+    assert found.records == read(data).records
+    assert not any(text.strip(b" \t\r\n") == b"" for text in found.texts)
+    assert b"".join(found.texts).translate(None, b" \t\r\n") == data.translate(None, b" \t\r\n")
+    assert {reason for reason, _ in found.bad} <= REASONS.keys()
+    if b"\r" not in data:
+        lines = data.split(b"\n")
+        assert found.texts == [line for line in lines if line.strip(b" \t\r\n")]
 
 
 @given(FILES)
 def test_a_record_is_read_the_same_whatever_stands_beside_it(data: bytes) -> None:
     together = read(data)
-    alone = [read(record) for record in in_order(together)]
-    assert [b.payloads for b in alone if not b.bad] == [[p] for p in together.payloads]
-    for name, column in together.fields.items():
-        assert column == [b.fields[name][0] for b in alone if not b.bad]
-    assert [b.bad[0].reason for b in alone if b.bad] == [bad.reason for bad in together.bad]
+    alone = [read(text + b"\n") for text in together.texts]
+    assert [events for found in alone for events in found.events] == together.events
+    assert [bad for found in alone for bad in found.bad] == together.bad
 
 
 def test_the_json_test_suite() -> None:

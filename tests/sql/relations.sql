@@ -30,7 +30,27 @@ CREATE TABLE conversion_occurrences (
   suppressed_reason VARCHAR
 );
 
-CREATE TABLE event_segments (message_id VARCHAR, arrival TIMESTAMPTZ);
+CREATE TABLE event_segments (
+  source VARCHAR DEFAULT 'web',
+  file_id VARCHAR DEFAULT 'f1',
+  record_number BIGINT DEFAULT 0,
+  message_id VARCHAR,
+  event VARCHAR DEFAULT 'Order Completed',
+  arrival TIMESTAMPTZ,
+  received_date DATE DEFAULT DATE '2026-01-15',
+  type_issues VARCHAR
+);
+
+CREATE TABLE diary_segments (
+  source VARCHAR DEFAULT 'web',
+  event VARCHAR DEFAULT 'Order Completed',
+  path VARCHAR DEFAULT '$',
+  parent VARCHAR,
+  json_type VARCHAR DEFAULT 'object',
+  day DATE,
+  occurrences BIGINT DEFAULT 1,
+  counted_once BIGINT DEFAULT 1
+);
 
 CREATE TABLE receipts (
   destination VARCHAR DEFAULT 'tiktok',

@@ -47,9 +47,9 @@ def test_a_second_load_reads_only_what_is_new(
     from archiver.warehouse import load as module
 
     read: list[Path] = []
-    row_groups = module._row_groups
+    read_occurrences = module.read_occurrences
     monkeypatch.setattr(
-        module, "_row_groups", lambda path: [read.append(path), row_groups(path)][1]
+        module, "read_occurrences", lambda path: [read.append(path), read_occurrences(path)][1]
     )
     ingested(workspace, "a", order("a1"), order("a2"))
     assert load_now(workspace) == Loaded(2, 2, 1, rebuilt=False)
@@ -191,6 +191,63 @@ def test_variants_differ_by_name_time_order_value_or_currency_only(
     load_now(workspace)
     row = kept(workspace, "m1")
     assert (row["occurrences"], row["variants"]) == (2, variants)
+
+
+@pytest.mark.parametrize(
+    ("properties", "issues"),
+    [
+        ({"value": 1.5, "currency": "USD", "order_id": 7}, None),
+        ({"value": None, "revenue": "2", "currency": None, "order_id": None}, None),
+        ({"value": "free"}, "value"),
+        ({"value": "free", "revenue": 2}, "value"),
+        ({"value": 2, "revenue": "free"}, None),
+        ({"revenue": [1]}, "value"),
+        ({"currency": "", "value": 1}, "currency"),
+        ({"currency": 840}, "currency"),
+        ({"order_id": {"id": 1}, "value": True, "currency": False}, "value, currency, order_id"),
+        ({"order_id": "\ud800", "currency": "US dollars"}, "currency, order_id"),
+        ({"order_id": "\ud800", "value": "1e400", "note": 1}, "value, order_id"),
+        ("text", None),
+        (None, None),
+    ],
+)
+def test_what_was_given_and_could_not_be_typed_is_named(
+    workspace: Workspace, properties: Any, issues: str | None
+) -> None:
+    ingested(workspace, "a", order("m1", properties=properties), order("m2"))
+    load_now(workspace)
+    rows = workspace.sql("SELECT message_id, type_issues FROM events ORDER BY message_id")
+    assert [row["type_issues"] for row in rows] == [issues, None]
+    view = "SELECT message_id, column_name FROM type_issues"
+    assert sorted(row["column_name"] for row in workspace.sql(view)) == sorted(
+        issues.split(", ") if issues else []
+    )
+
+
+def test_what_the_archive_could_not_type_comes_first() -> None:
+    import pyarrow as pa
+
+    from archiver.warehouse import occurrences as module
+
+    read = [None, "event_time", "event_time, message_id"]
+    contents = [module.Content(untyped=("value",)), module.Content(), module.Content()]
+    found = module._type_issues(pa.chunked_array([read]), contents)
+    assert found.to_pylist() == ["value", "event_time", "event_time, message_id"]
+    contents[2] = module.Content(untyped=("currency", "order_id"))
+    found = module._type_issues(pa.chunked_array([read]), contents)
+    assert found.to_pylist()[2] == "event_time, message_id, currency, order_id"
+
+
+def test_an_archive_from_before_a_column_can_be_loaded(workspace: Workspace) -> None:
+    import pyarrow.parquet as pq
+
+    from archiver.archive.tables import EVENTS
+
+    ingested(workspace, "a", order("m1"))
+    (path,) = workspace.archive.live_files(EVENTS)
+    old = pq.ParquetFile(path).read()
+    pq.write_table(old.drop_columns(["type_issues"]), path, compression="zstd")
+    assert load(workspace.config, workspace.archive) == Loaded(1, 1, 1, rebuilt=False)
 
 
 def test_loading_step_by_step_gives_the_same_as_loading_at_once(
