@@ -1,6 +1,7 @@
 """Generated Segment events for the benchmarks: seeded, and of the size that real ones have.
 
-Run it to fill a folder: `python benchmarks/generate.py FOLDER --events 400000`.
+Run it to fill a folder: `python benchmarks/generate.py FOLDER --events 400000`; or to write one
+large file there: `python benchmarks/generate.py FOLDER --json-gb 20 [--shape array]`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
+import pyarrow as pa
 from isal import igzip
 
 EVENTS_PER_FILE = 25_000
+EVENTS_PER_BLOCK = 20_000
+WIDE_BYTES = 16 << 20
 FIRST_DAY = datetime(2026, 1, 12, tzinfo=UTC)
 DAYS = 7
 
@@ -146,6 +151,103 @@ def segment_events(count: int, seed: int, folder: Path) -> list[Path]:
     return paths
 
 
+SHAPES = {"lines": b"\n", "cr": b"\r", "array": b",\n", "wide": b"\n", "record": b"\n"}
+"""What stands behind an event, by the shape of a file: lines ended by LF or by CR, one JSON array;
+`wide`: lines of 16 MiB; `record`: one line as large as the file."""
+
+CONTAINERS = {"gzip": ".gz", "zstd": ".zst", "none": ""}
+"""Containers with what they add to a file's name."""
+
+
+def write_large(
+    path: Path, json_bytes: int, shape: str, container: str, seed: int = 1
+) -> tuple[int, int]:
+    """Write one file of any size in bounded memory, at the speed of the compression.
+
+    A block of distinct events is made once and written again and again, each time in the next hour
+    of the week and with other message and order ids. Its pages have click ids as long as real
+    ones, so that gzip makes a fifth of it, and not an eighth.
+
+    Args:
+        path: the file; its folder exists.
+        json_bytes: size of the JSON, rounded up to whole blocks of some 30 MB.
+        shape: a key of SHAPES.
+        container: a key of CONTAINERS.
+        seed: equal seeds give equal files.
+
+    Returns:
+        How many events it holds, and how many bytes of JSON.
+    """
+    with _compressed(path, container) as file:
+        if shape in ("wide", "record"):
+            size = WIDE_BYTES if shape == "wide" else json_bytes
+            count = -(-json_bytes // size)
+            return count, sum(
+                file.write(part) for number in range(count) for part in _large_event(number, size)
+            )
+        end = SHAPES[shape]
+        block = _block(seed, end)
+        count = -(-json_bytes // len(block))
+        file.write(b"[\n" if shape == "array" else b"")
+        for number in range(count):
+            text = _moved(block, number, number * DAYS * 24 // count)
+            if shape == "array" and number == count - 1:
+                text = text.removesuffix(end)
+            file.write(text)
+        file.write(b"\n]\n" if shape == "array" else b"")
+    return count * EVENTS_PER_BLOCK, count * len(block)
+
+
+def _block(seed: int, end: bytes) -> bytes:
+    """Distinct events of the first hour, each with its end."""
+    rng = random.Random(seed)
+    lines = []
+    for number in range(EVENTS_PER_BLOCK):
+        # From the second minute to the last but one: an event happens up to 31 s before it arrives.
+        share = (1 + 57 * number / EVENTS_PER_BLOCK) / (DAYS * 24 * 60)
+        event = segment_event(number, share, rng)
+        context = event["context"]
+        assert isinstance(context, dict)
+        context["page"]["search"] = f"?ttclid=E.C.P.{rng.getrandbits(800):0200x}"
+        event["messageId"] = f"ajs-next-{0:08x}{rng.getrandbits(96):024x}"
+        lines.append(json.dumps(event, separators=(",", ":")).encode())
+    return end.join(lines) + end
+
+
+def _moved(block: bytes, number: int, hour: int) -> bytes:
+    """The block with ids of its own, in that hour of the week; its size stays."""
+    moment = FIRST_DAY + timedelta(hours=hour)
+    return (
+        block.replace(b'"ajs-next-00000000', b'"ajs-next-%08x' % number)
+        .replace(b'"order-0000', b'"order-%04d' % number)
+        .replace(
+            FIRST_DAY.strftime("%Y-%m-%dT%H:").encode(), moment.strftime("%Y-%m-%dT%H:").encode()
+        )
+    )
+
+
+def _large_event(number: int, size_bytes: int) -> Iterator[bytes]:
+    """One line of exactly that size, in parts."""
+    text = random.Random(number).randbytes(1 << 19).hex().encode()
+    head = b'{"messageId":"large-%d","type":"track","event":"Order Completed",' % number
+    head += b'"receivedAt":"2026-01-12T00:00:00Z","properties":{"text":"'
+    tail = b'"}}\n'
+    yield head
+    left = size_bytes - len(head) - len(tail)
+    while left > 0:
+        yield text[:left]
+        left -= len(text)
+    yield tail
+
+
+def _compressed(path: Path, container: str) -> IO[bytes]:
+    if container == "gzip":
+        return igzip.open(path, "wb", compresslevel=1)
+    if container == "zstd":
+        return pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "zstd")
+    return open(path, "wb")
+
+
 def _text(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
 
@@ -156,8 +258,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json-gb", type=float, help="one file of this size instead")
+    parser.add_argument("--shape", choices=SHAPES, default="lines", help="of that file")
+    parser.add_argument("--container", choices=CONTAINERS, default="gzip", help="of that file")
     options = parser.parse_args()
     started = time.perf_counter()
+    if options.json_gb:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        path = options.folder / f"events.json{CONTAINERS[options.container]}"
+        size = int(options.json_gb * 1e9)
+        events, json_bytes = write_large(path, size, options.shape, options.container, options.seed)
+        print(f"{events} events {json_bytes} bytes of JSON")
+        return
     paths = segment_events(options.events, options.seed, options.folder)
     size = sum(path.stat().st_size for path in paths)
     print(

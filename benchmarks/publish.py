@@ -192,7 +192,8 @@ def read_events(paths: list[Path]) -> pa.Table:
               f[7]::TIMESTAMPTZ AS original_timestamp, f[8]::TIMESTAMPTZ AS sent_at,
               f[9]::TIMESTAMPTZ AS received_at, f[9]::TIMESTAMPTZ AS arrival,
               (f[9]::TIMESTAMPTZ AT TIME ZONE 'UTC')::DATE AS received_date,
-              f[10] AS order_id, f[11]::DECIMAL(38, 18) AS value, f[12] AS currency,
+              NULL::VARCHAR AS type_issues, f[10] AS order_id,
+              f[11]::DECIMAL(38, 18) AS value, f[12] AS currency,
               payload::VARCHAR AS payload
             FROM records
             """
