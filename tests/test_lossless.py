@@ -230,7 +230,7 @@ FILES = st.tuples(
 INBOUND = st.lists(st.tuples(FILES, st.sampled_from(list(PACK))), min_size=2, max_size=8)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(INBOUND)
 def test_any_bytes_are_conserved_rebuilt_and_imported_once(
     files: list[tuple[bytes, str]],

@@ -195,7 +195,9 @@ def _run_id(
     question: Question,
     settings: dict[str, DestinationSettings],
 ) -> str:
-    files = archive.read(INBOUND_FILES, ["kind", "source", "destination", "file_id"])
+    # With their counts: a retry of quarantined records gives a known file more events.
+    columns = ["kind", "source", "destination", "file_id", "format", "archived"]
+    files = archive.read(INBOUND_FILES, columns)
     paths = archive.read(INBOUND_PATHS, ["kind", "destination", "path", "file_id"])
     vouched = archive.read(COVERAGE, ["destination", "starts_at", "ends_at"])
     inputs = {

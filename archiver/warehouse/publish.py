@@ -104,14 +104,16 @@ def _describe(connection: duckdb.DuckDBPyConnection) -> None:
     columns = connection.execute(
         "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     ).fetchall()
-    for relation, kind in relations:
-        _comment(connection, f"{kind} {relation}", documented[relation]["_"])
+    comments = [
+        _comment(f"{kind} {relation}", documented[relation]["_"]) for relation, kind in relations
+    ]
     for relation, column in columns:
         text = documented[relation].get(column) or documented["any"].get(column)
         if text is not None:
-            _comment(connection, f'COLUMN {relation}."{column}"', text)
+            comments.append(_comment(f'COLUMN {relation}."{column}"', text))
+    connection.execute("; ".join(comments))
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, target: str, text: str) -> None:
+def _comment(target: str, text: str) -> str:
     literal = "'" + text.replace("'", "''") + "'"
-    connection.execute(f"COMMENT ON {target} IS {literal}")
+    return f"COMMENT ON {target} IS {literal}"

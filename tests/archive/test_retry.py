@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from support import CONFIG, Workspace, event, file_id, lines
+from support import CONFIG, Workspace, event, file_id, lines, order
 
 from archiver.archive.tables import QUARANTINE
 from archiver.inbound import fields
@@ -124,6 +124,20 @@ def test_a_file_that_was_torn_into_lines_is_read_afresh_though_some_were_events(
     workspace.done("load")
     found = workspace.sql("SELECT message_id FROM events ORDER BY message_id")
     assert [row["message_id"] for row in found] == list("abcd")
+
+
+def test_a_reconciliation_counts_what_has_moved(workspace: Workspace) -> None:
+    forced(workspace, "ndjson")
+    workspace.write("inbound/web/a.json", data=b"[" + order("a") + b",\n" + order("b") + b"]")
+    workspace.done("ingest")
+    question = ("reconcile", "--as-of", "2026-01-20T00:00:00Z", "--json")
+    before = workspace.run(*question).json
+    assert before["destinations"][0]["days"] == []
+    forced(workspace, "auto")
+    workspace.done("ingest", "--retry-quarantine")
+    after = workspace.run(*question).json
+    assert after["run_id"] != before["run_id"]
+    assert after["destinations"][0]["totals"]["expected"] == 2
 
 
 def test_a_worse_reading_changes_nothing(workspace: Workspace) -> None:

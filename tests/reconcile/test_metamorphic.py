@@ -26,7 +26,7 @@ def world_4(tmp_path_factory: pytest.TempPathFactory) -> Answer:
     return answer(make_world(4), tmp_path_factory.mktemp("world-4"))
 
 
-@pytest.mark.parametrize("seed", [1, 4, 8])
+@pytest.mark.parametrize("seed", [1, 4, pytest.param(8, marks=pytest.mark.long)])
 def test_order_of_records_and_files_does_not_matter(seed: int, tmp_path: Path) -> None:
     world = _world(seed)
     before = answer(world, tmp_path / "before")
@@ -35,7 +35,7 @@ def test_order_of_records_and_files_does_not_matter(seed: int, tmp_path: Path) -
     assert before.figures() == after.figures()
 
 
-@pytest.mark.parametrize("seed", [2, 3, 4])
+@pytest.mark.parametrize("seed", [2, 3, pytest.param(4, marks=pytest.mark.long)])
 def test_files_delivered_twice_change_nothing(seed: int, tmp_path: Path) -> None:
     world = make_world(seed)
     before = answer(world, tmp_path / "before")
@@ -47,7 +47,7 @@ def test_files_delivered_twice_change_nothing(seed: int, tmp_path: Path) -> None
     assert before.figures() == after.figures()
 
 
-@pytest.mark.parametrize("seed", [1, 4, 13])
+@pytest.mark.parametrize("seed", [1, 4, pytest.param(13, marks=pytest.mark.long)])
 def test_records_delivered_twice_change_nothing(seed: int, tmp_path: Path) -> None:
     """In files of other bytes; a record without an id cannot be known again."""
     world = _world(seed)
@@ -74,7 +74,14 @@ def test_machine_time_zone_does_not_matter(world_4: Answer, tmp_path: Path) -> N
     assert world_4.figures() == after.figures()
 
 
-@pytest.mark.parametrize("status", ["failed", "rejected", "ambiguous", "conflict"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        *("failed", "ambiguous"),
+        pytest.param("rejected", marks=pytest.mark.long),
+        pytest.param("conflict", marks=pytest.mark.long),
+    ],
+)
 def test_late_success_closes_a_gap(status: str, world_4: Answer, tmp_path: Path) -> None:
     world = make_world(4)
     lost = next(c for c in _attempted(world) if c.status == status)
@@ -88,7 +95,9 @@ def test_late_success_closes_a_gap(status: str, world_4: Answer, tmp_path: Path)
     }
 
 
-@pytest.mark.parametrize("outcome", ["failed", "rejected", "unknown"])
+@pytest.mark.parametrize(
+    "outcome", ["failed", "rejected", pytest.param("unknown", marks=pytest.mark.long)]
+)
 def test_late_failure_never_reopens_an_accepted_one(
     outcome: str, world_4: Answer, tmp_path: Path
 ) -> None:
@@ -98,7 +107,7 @@ def test_late_failure_never_reopens_an_accepted_one(
     assert answer(world, tmp_path).figures() == world_4.figures()
 
 
-@pytest.mark.parametrize("seed", [0, 2, 5])
+@pytest.mark.parametrize("seed", [0, 2, pytest.param(5, marks=pytest.mark.long)])
 def test_without_a_feed_nothing_is_missing(seed: int, tmp_path: Path) -> None:
     world = make_world(seed)
     world.from_day = world.to_day = None
@@ -112,7 +121,7 @@ def test_without_a_feed_nothing_is_missing(seed: int, tmp_path: Path) -> None:
     assert after["expected"] == before["expected"]
 
 
-@pytest.mark.parametrize("seed", [2, 11, 13])
+@pytest.mark.parametrize("seed", [2, 11, pytest.param(13, marks=pytest.mark.long)])
 def test_a_week_later_the_figures_are_the_same(seed: int, tmp_path: Path) -> None:
     world = make_world(seed, clock_change=False)
     before = answer(world, tmp_path / "before")

@@ -235,7 +235,7 @@ def walk(value: Any, path: str) -> set[tuple[str, str]]:
     return {(path, names[type(value)])}
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(EVENTS, max_size=5), st.sampled_from([3, 200]))
 def test_any_objects_are_noted_as_they_are(
     monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]], most: int

@@ -234,7 +234,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(KEYS | st.text(max_size=3), VALUES, max_size=5)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OBJECTS, min_size=1, max_size=6), st.booleans(), st.booleans())
 def test_any_json_objects_read_back_as_duckdb_can_hold_them(
     tmp_path: Path, objects: list[dict[str, object]], ascii_only: bool, spaced: bool
