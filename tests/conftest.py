@@ -26,6 +26,13 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_comments(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments on 300 columns are half of what publishing costs: only few tests look at them."""
+    if "comments" not in request.keywords:
+        monkeypatch.setattr("archiver.warehouse.publish._describe", lambda connection: None)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """A folder with a configuration of one source and one destination."""

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.comments
 def test_warehouse_page_is_what_the_warehouse_says(capsys: pytest.CaptureFixture[str]) -> None:
     spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
     assert spec and spec.loader

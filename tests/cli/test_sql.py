@@ -113,6 +113,7 @@ def test_before_the_first_load_it_says_what_to_do(workspace: Workspace) -> None:
     assert "archiver load" in result.err
 
 
+@pytest.mark.comments
 def test_every_table_and_column_is_described(loaded: Workspace) -> None:
     missing = loaded.sql(
         "SELECT view_name AS name FROM duckdb_views() WHERE NOT internal AND comment IS NULL"
