@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from archiver.inbound.frames import Framing
+from archiver.inbound.framing import framing_of
 from archiver.inbound.json_format import JsonFormat
 from archiver.inbound.lines import frame_lines
 
 
-class Ndjson(JsonFormat):
-    """Lines ended by LF, CRLF or CR. Anything at all can be read as lines."""
+class LineFormat(JsonFormat):
+    """Events on lines ended by LF, CRLF or CR."""
+
+    def detect(self, head: bytes) -> bool:
+        """Whether the file has lines, and one of the first objects is of this format."""
+        return framing_of(head) is frame_lines and super().detect(head)
+
+    def framing(self, head: bytes) -> Framing:
+        """Lines."""
+        return frame_lines
+
+
+class Ndjson(LineFormat):
+    """Anything at all can be read as lines."""
 
     name = "ndjson"
     about = "one JSON object a line"
@@ -17,7 +30,3 @@ class Ndjson(JsonFormat):
     def detect(self, head: bytes) -> bool:
         """What no other format takes."""
         return True
-
-    def framing(self, head: bytes) -> Framing:
-        """Lines."""
-        return frame_lines

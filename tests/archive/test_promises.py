@@ -168,3 +168,17 @@ def test_a_reader_that_loses_a_record_is_found_out(
     assert result.code == 4
     assert "1 and 0 rows came out" in result.json["files"][0]["error"]
     assert workspace.rows("events") == workspace.rows("inbound_files") == []
+
+
+def test_what_cannot_be_typed_is_named_and_refuses_no_event(root: Path, tmp_path: Path) -> None:
+    records = [
+        b'{"messageId":true,"event":["x"],"userId":{"a":1},"timestamp":"yesterday"}',
+        b'{"messageId":"b","timestamp":"2026-01-15T12:00:00Z","sentAt":1768478400,"userId":null}',
+        b'{"messageId":"\\ud800","receivedAt":99999999999999999999,"originalTimestamp":""}',
+    ]
+    ingest_files(root, put(tmp_path, "f", lines(*records)))
+    assert table_rows(root, EVENTS, "record_number", "type_issues") == [
+        (0, "message_id, event, user_id, event_time"),
+        (1, None),
+        (2, "message_id, original_timestamp, received_at"),
+    ]
