@@ -41,11 +41,27 @@ class Rule:
         call_type: the `type` of the inbound event, as `track`.
         event: its `event`, exactly; None stands for any event of that type.
         destination_event: the name under which the destination knows it.
+        is_folded: `event` is compared without regard to case and surrounding white space.
     """
 
     call_type: str
     event: str | None
     destination_event: str
+    is_folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MatchKey:
+    """Where an event's id is, as the destination sees it.
+
+    Attributes:
+        path: names joined by dots, from the event's top level, as `properties.eventId`.
+        transform: steps in their order, of `raw`, `trim`, `lower`, `upper`, `md5`, `sha1`,
+            `sha256`; hashes are lower-case hex of UTF-8.
+    """
+
+    path: str
+    transform: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +242,14 @@ class Destination(Protocol):
 
     def rules(self, preset: str) -> tuple[Rule, ...]:
         """The inbound events that must reach the destination.
+
+        Raises:
+            ValueError: unknown preset; the message names the known ones.
+        """
+        ...
+
+    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
+        """Where the hub takes the event id from, the first that an event has.
 
         Raises:
             ValueError: unknown preset; the message names the known ones.

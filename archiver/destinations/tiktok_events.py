@@ -14,6 +14,7 @@ from archiver.destinations.base import (
     Fact,
     Header,
     Limits,
+    MatchKey,
     Reply,
     RequestItem,
     Rule,
@@ -27,6 +28,7 @@ from archiver.values import parse_amount, parse_instant
 T = TypeVar("T")
 
 _RULES = {"segment": WEB_RULES}
+_MATCH_KEYS = {"segment": (MatchKey("messageId"),)}
 _LIMITS = {"web": Limits(max_events=1000, max_body_bytes=None, max_age=None)}
 _PARTNER = "Segment"
 
@@ -103,6 +105,10 @@ class TikTokEvents:
     def rules(self, preset: str) -> tuple[Rule, ...]:
         """The inbound events of a preset, one TikTok name each."""
         return _known(_RULES, preset, "preset")
+
+    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
+        """Where a preset takes `event_id` from."""
+        return _known(_MATCH_KEYS, preset, "preset")
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `data`."""

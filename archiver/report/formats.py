@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from archiver.archive.tables import AMOUNT, INSTANT
 from archiver.report.model import DestinationReport, Incident, Report, Row
 from archiver.texts import amount_text, instant_text
-from archiver.warehouse.runs import COUNTS
+from archiver.warehouse.run_tables import COUNTS
 
 _COUNT_ORDER = (
     "expected",

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 
 from archiver.config import Config
-from archiver.warehouse.runs import COUNTS, RunRecord, read_run
+from archiver.warehouse.run_tables import COUNTS
+from archiver.warehouse.runs import RunRecord, read_run
 
 # The parts of the gap, worst first.
 GAP_PARTS = ("missing", "failed", "rejected", "ambiguous", "conflict")

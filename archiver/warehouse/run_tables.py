@@ -1,0 +1,89 @@
+"""The tables of a kept run: one Parquet file each in its folder, and a view over all runs."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from archiver.archive.tables import AMOUNT, INSTANT, TEXT
+
+COUNTS = (
+    "accepted",
+    "pending",
+    "unknown",
+    "gap",
+    "missing",
+    "failed",
+    "rejected",
+    "ambiguous",
+    "conflict",
+    "suppressed",
+)
+
+_ID = [("run_id", TEXT), ("destination", TEXT)]
+
+RUN_TABLES: dict[str, pa.Schema] = {
+    "reconciliation": pa.schema(
+        [
+            *_ID,
+            ("source", TEXT),
+            ("message_id", TEXT),
+            ("event_id", TEXT),
+            ("event", TEXT),
+            ("account_day", pa.date32()),
+            ("event_time", INSTANT),
+            ("status", TEXT),
+            ("reason", TEXT),
+            ("value", AMOUNT),
+            ("currency", TEXT),
+            ("attempts", pa.int64()),
+            ("resolved_outcome", TEXT),
+            ("code", TEXT),
+            ("backfill_deadline", INSTANT),
+            ("arrival", INSTANT),
+            ("file_id", TEXT),
+            ("record_number", pa.int64()),
+        ]
+    ),
+    "daily_gaps": pa.schema(
+        [
+            *_ID,
+            ("day", pa.date32()),
+            ("event", TEXT),
+            ("expected", pa.int64()),
+            *[(name, pa.int64()) for name in COUNTS],
+            ("unarchived", pa.int64()),
+            ("recoverable", pa.int64()),
+            ("expired", pa.int64()),
+            ("backfill_deadline", INSTANT),
+            ("provisional", pa.bool_()),
+        ]
+    ),
+    "daily_values": pa.schema(
+        [
+            *_ID,
+            ("day", pa.date32()),
+            ("event", TEXT),
+            ("currency", TEXT),
+            ("expected", AMOUNT),
+            *[(name, AMOUNT) for name in COUNTS],
+        ]
+    ),
+    "incidents": pa.schema(
+        [
+            *_ID,
+            ("starts_at", INSTANT),
+            ("ends_at", INSTANT),
+            ("diagnosis", TEXT),
+            ("conversions", pa.int64()),
+        ]
+    ),
+    "incident_values": pa.schema(
+        [
+            *_ID,
+            ("starts_at", INSTANT),
+            ("diagnosis", TEXT),
+            ("currency", TEXT),
+            ("value", AMOUNT),
+        ]
+    ),
+}
