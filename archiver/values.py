@@ -111,6 +111,33 @@ def parse_amount(value: object) -> Decimal | None:
     return None
 
 
+def parse_number(value: object) -> Decimal | None:
+    """Read one number as it is, of any size and with all its digits.
+
+    Args:
+        value: as for `parse_amount`: a number, or text with thousands commas in proper groups
+            only.
+
+    Returns:
+        The number, not rounded; None for anything else: other text, booleans, None, NaN,
+        infinities, exponents of more than 18 digits.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float | str):
+        return None
+    text = repr(value) if isinstance(value, float) else value
+    if isinstance(text, str):
+        text = text.strip()
+        if _NUMBER.fullmatch(text) is None:
+            if _GROUPED.fullmatch(text) is None:
+                return None
+            text = text.replace(",", "")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
 def _usual_instant(text: str) -> datetime | None:
     """Read `2026-01-15T11:52:00.123Z`, the way in which nearly every instant comes."""
     try:

@@ -23,7 +23,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("destinations",),
     ("config",),
     ("database",),
-    ("model", "errors", "values", "texts", "files", "resources"),
+    ("model", "account_days", "errors", "values", "texts", "files", "resources"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 # A configuration is checked against what the formats and its destinations' types know.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.values import parse_amount, parse_instant
+from archiver.values import parse_amount, parse_instant, parse_number
 
 OUTAGE = datetime(2026, 1, 15, 11, 52, tzinfo=UTC)
 OUTAGE_EPOCH = 1768477920
@@ -210,3 +210,30 @@ def test_endless_numbers_are_none(digits: int) -> None:
         assert parse_instant(value) is None
         assert parse_amount(value) is None
     assert parse_amount("0." + "1" * digits) == Decimal("0." + "1" * 18)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("1,299.00", "1299"),
+        (" -1e2 ", "-100"),
+        (0.1, "0.1"),
+        (10**30, "1e30"),
+        (Decimal("1.10"), "1.1"),
+        ("1e400", "1e400"),
+        ("0.1234567890123456789012345", "0.1234567890123456789012345"),
+    ],
+)
+def test_numbers_have_any_size_and_all_their_digits(value: Any, number: str) -> None:
+    assert parse_number(value) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "x", "12,34", "0,5", "NaN", "Infinity", "1e99999999999999999999"),
+        *(None, True, [], float("nan"), float("-inf"), Decimal("sNaN")),
+    ],
+)
+def test_what_is_no_number_is_none(value: Any) -> None:
+    assert parse_number(value) is None

@@ -13,19 +13,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import oracle
+from oracle_model import ids_of
+from world_extras import hum, refunds, with_totals
+from world_fields import ORDINARY, integrations, person, properties, spoil_times
+from world_files import as_read, feed_of, split
+from world_settings import make_settings
 from worlds import TICK, File, Moment, Raw, Record, Vouched, World, vouched_range
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
-# What the preset `segment` sends to TikTok, as far as these worlds use it.
-RULES = {
-    ("track", "Order Completed"): "CompletePayment",
-    ("track", "Product Added"): "AddToCart",
-    ("track", "Signed Up"): "CompleteRegistration",
-    ("page", None): "PageView",
-}
 _HUB_EVENTS = [
     *[("track", "Order Completed")] * 6,
     *[("track", "Product Added")] * 2,
@@ -64,19 +61,7 @@ class _Maker:
         self.zone = ZoneInfo(zone)
         self.start = datetime.combine(day, time(), UTC) - timedelta(days=2)
         self.end = self.start + timedelta(days=rng.choice([3, 4]))
-        self.settings = oracle.Settings(
-            account_timezone=zone,
-            rules=RULES,
-            sources=rng.choice([(), ("web",), ("web", "mobile")]),
-            retry_window=rng.choice([HOUR, 4 * HOUR, 90 * MINUTE]),
-            provisional_after=rng.choice([24 * HOUR, 72 * HOUR]),
-            max_age=rng.choice([None, 48 * HOUR, 168 * HOUR]),
-            reports=rng.choice(["all", "all", "all", "failures"]),
-            coverage=rng.choice(["infer", "infer", "daily", "complete"]),
-            incident_min=rng.choice([2, 4, 6]),
-            max_gap_ratio=rng.choice([0.01, 0.5]),
-            min_gap=rng.choice([0, 5, 40]),
-        )
+        self.settings = make_settings(rng, zone, self.start)
         self.events: list[tuple[str, Record]] = []
         self.receipts: list[Record] = []
         self.count = 0
@@ -94,9 +79,16 @@ class _Maker:
         self.two_names_of_one_id()
         self.vouch_for_a_silence()
         self.boundaries()
+        orders = [event for _, event in self.events]
+        for refund in refunds(self.rng, orders, self.as_of):
+            self.events.append((self.source(), refund))
+        if self.rng.random() < 0.4:
+            self.events += hum(self.rng, self.rng.choice([self.as_of, self.start + 50 * HOUR]))
         world = self.world()
         if self.settings.coverage == "daily":
             self.file_of_tomorrow(world)
+        if self.settings.reports == "totals" or self.rng.random() < 0.4:
+            world = with_totals(self.rng, world, only=self.settings.reports == "totals")
         if self.rng.random() < 0.3:
             first = self.start.date() + timedelta(days=self.rng.randrange(-1, 2))
             world.from_day, world.to_day = first, first + timedelta(days=self.rng.randrange(4))
@@ -109,8 +101,9 @@ class _Maker:
         arrivals = []
         at = self.start
         while at < self.end:
-            mode = self.rng.choices(["normal", "outage", "silent", "quiet"], [9, 5, 4, 4])[0]
-            per_hour = {"normal": 5, "outage": 7, "silent": 12, "quiet": 0.4}[mode]
+            modes = ["normal", "outage", "refusing", "silent", "quiet"]
+            mode = self.rng.choices(modes, [9, 5, 2, 4, 4])[0]
+            per_hour = {"normal": 5, "outage": 7, "refusing": 6, "silent": 12, "quiet": 0.4}[mode]
             block_end = min(at + HOUR * self.rng.uniform(0.8, 9), self.end)
             while at < block_end:
                 arrivals.append((at, mode))
@@ -121,9 +114,12 @@ class _Maker:
         """One event that must reach the destination, and its receipts."""
         rng = self.rng
         call_type, hub_event = rng.choice(_HUB_EVENTS)
+        if hub_event is not None and rng.random() < 0.06:
+            hub_event = rng.choice([hub_event.upper(), f" {hub_event.lower()} "])
         happened = arrival - rng.choice(
-            [timedelta(), TICK, timedelta(seconds=rng.random() * 90), 26 * HOUR, -2 * HOUR]
-        )
+            [timedelta(), TICK, timedelta(seconds=rng.random() * 90), 26 * HOUR,
+             rng.choice([-2 * HOUR, -5 * MINUTE, -5 * MINUTE - TICK])]
+        )  # fmt: skip
         event: Record = {
             "messageId": self.message_id(),
             "type": call_type,
@@ -132,15 +128,16 @@ class _Maker:
             "originalTimestamp": self.moment(happened),
             "sentAt": self.moment(arrival - timedelta(seconds=1)),
             "receivedAt": Moment(arrival),
-            "properties": self.properties(),
-            "integrations": self.integrations(),
+            "properties": properties(rng, self.count),
+            "integrations": integrations(rng, self.settings.integration),
+            **person(rng),
         }
-        self.spoil_times(event, arrival)
+        spoil_times(rng, event, arrival)
         if event["event"] is None:
             del event["event"]
         event.update(changes)
         self.events.append((self.source(), event))
-        if isinstance(event.get("messageId"), str | int):
+        if self.ids(event) or event["messageId"] is True:
             self.deliver(event, arrival, mode)
         return event
 
@@ -148,8 +145,14 @@ class _Maker:
         self.count += 1
         odd = self.rng.random()
         if odd < 0.03:
-            return self.rng.choice([None, True, {}])
+            return self.rng.choice([None, True, {}, "", " "])
+        if odd < 0.04:
+            return f" m-{self.count:04}\t"
         return self.count if odd < 0.06 else f"m-{self.count:04}"
+
+    def ids(self, event: Record) -> list[str]:
+        """The event's ids as the destination sees them, its event id first."""
+        return [id_ for _, id_ in ids_of(as_read(event), self.settings)]
 
     def source(self) -> str:
         return self.rng.choices(["web", "mobile", "crm"], [8, 3, 1])[0]
@@ -157,51 +160,6 @@ class _Maker:
     def moment(self, instant: datetime) -> Moment:
         style = self.rng.choices(["z", "offset", "naive", "ms"], [7, 1, 1, 1])[0]
         return Moment(instant, style)
-
-    def properties(self) -> Any:
-        rng = self.rng
-        if rng.random() < 0.03:
-            return rng.choice([None, [], "none"])
-        cents = rng.randrange(-2000, 30000)
-        value = rng.choice(
-            [Raw(f"{cents / 100:.2f}")] * 6
-            + [f"{cents / 100:.2f}", "1,299.00", Raw("1e2"), Raw("0"), Raw("-0"), None, "many"]
-            + [Raw("0.000000000000000001"), "-1,000,000.125", Raw("7")]
-        )
-        properties: Record = {"order_id": rng.choice([f"o-{self.count}", self.count, None])}
-        properties[rng.choice(["value"] * 4 + ["revenue"])] = value
-        if value is None or rng.random() < 0.1:
-            properties.setdefault("revenue", Raw("19.99"))
-        currency = rng.choice(["USD"] * 6 + ["EUR", "eur", " usd ", "", None, 978])
-        if rng.random() < 0.95:
-            properties["currency"] = currency
-        return properties
-
-    def integrations(self) -> Any:
-        mine = oracle.Settings.integration
-        usual = self.rng.random() < 0.88
-        return {} if usual else self.rng.choice(
-            [{"All": False}, {mine: False}, {"All": False, mine: True}, {"All": False, mine: {}},
-             {"All": True, mine: False}, {"All": False, mine: None}, {"All": 0}, {"Other": False},
-             None, "off", {mine: "false"}]
-        )  # fmt: skip
-
-    def spoil_times(self, event: Record, arrival: datetime) -> None:
-        odd = self.rng.random()
-        if odd < 0.04:
-            event["receivedAt"] = self.rng.choice([None, "yesterday", ""])
-            event["sentAt"] = Moment(arrival)
-        elif odd < 0.06:
-            del event["receivedAt"]
-            del event["sentAt"]
-            event["timestamp"] = Moment(arrival)
-        elif odd < 0.08:
-            event["timestamp"] = self.rng.choice([None, "soon", False])
-        elif odd < 0.09:
-            for key in ("receivedAt", "sentAt", "timestamp"):
-                event[key] = None
-        elif odd < 0.13:
-            del event["originalTimestamp"]
 
     # --- receipts -----------------------------------------------------------------------------
 
@@ -214,41 +172,62 @@ class _Maker:
         bad = [["failed"], ["failed", "failed"], ["rejected"], ["unknown"], ["accepted", "failed"],
                ["failed", "unknown"], ["unknown", "failed"], ["rejected", "failed"], [],
                ["failed", "rejected"], ["accepted", "rejected", "unknown"]]  # fmt: skip
-        outcomes = rng.choice(good if rng.random() < (0.2 if mode == "outage" else 0.8) else bad)
+        share = {"outage": 0.2, "refusing": 0.1}.get(mode, 0.8)
+        outcomes = rng.choice(good if rng.random() < share else bad)
+        code = None
+        if mode == "refusing" and outcomes != ["accepted"]:
+            outcomes, code = ["rejected"], "40105"
+        if mode == "outage" and rng.random() < 0.7:
+            code = "50100"
         if self.settings.reports == "failures" and outcomes[-1:] == ["accepted"]:
             outcomes = outcomes[:-1]
         name = self.name_of(event)
-        names = rng.choice([[name]] * 20 + [["Purchase"], [None], [name, None], [name, "Purchase"]])
+        names = rng.choice([[name]] * 20 + [["Renamed"], [None], [name, None], [name, "Purchase"]])
+        ids: list[str | None] = [*self.ids(event)]
+        ids = rng.choice([ids[:1]] * 6 + [ids[-1:], ids]) or [None]
         at = arrival + rng.choice([TICK, timedelta(seconds=2), 3 * MINUTE, -2 * MINUTE])
         for attempt, outcome in enumerate(outcomes):
-            self.receipt(event, outcome, at, rng.choice(names), attempt)
+            self.receipt(event, outcome, at, rng.choice(names), attempt, rng.choice(ids), code)
             if rng.random() < 0.85:  # else two attempts at one instant
                 at += HOUR * rng.choice([0.01, 0.3, 1, 3, 30])
 
     def receipt(
-        self, event: Record, outcome: str, at: datetime, name: str | None, attempt: int | None
+        self,
+        event: Record,
+        outcome: str,
+        at: datetime,
+        name: str | None,
+        attempt: int | None,
+        event_id: str | None,
+        code: str | None = None,
     ) -> None:
         rng = self.rng
         properties = event["properties"] if isinstance(event["properties"], dict) else {}
         happened = event.get("timestamp")
+        refusals = ["40002"] * 5 + ["40003", "40105", None]
+        codes = {"failed": "50000", "rejected": rng.choice(refusals), "accepted": "0"}
+        is_number = event_id is not None and event_id.isdigit() and event_id[0] != "0"
+        shown = at.replace(microsecond=at.microsecond // 1000 * 1000)
         self.receipts.append(
             {
-                "event_id": event["messageId"],
+                "event_id": Raw(event_id) if is_number and rng.random() < 0.5 else event_id,
                 "event_name": name,
                 "event_time": happened if isinstance(happened, Moment) else None,
                 "outcome": outcome,
-                "attempted_at": self.moment(at.replace(microsecond=at.microsecond // 1000 * 1000)
-                                            if rng.random() < 0.5 else at),
+                "attempted_at": self.moment(rng.choice([shown, at])),
                 "attempt": rng.choice([attempt, attempt, None]),
-                "code": {"failed": "50000", "rejected": "40002", "accepted": "0"}.get(outcome),
+                "code": code if code and outcome != "accepted" else codes.get(outcome),
                 "value": rng.choice([properties.get("value")] * 3 + [None, Raw("1.00")]),
                 "currency": properties.get("currency"),
             }
-        )  # fmt: skip
+        )
 
     def name_of(self, event: Record) -> str:
-        kind = (event["type"], event.get("event"))
-        return RULES.get(kind) or RULES[event["type"], None]
+        """As the rules have it; whatever comes to mind where none selects it."""
+        for rule in self.settings.rules:
+            if rule.fits(event["type"], event.get("event")):
+                return rule.name or event.get("event") or "x"
+        return "CompletePayment"
 
     def stray_receipts(self) -> None:
         """Receipts for ids of nobody, of other sources, of events yet to come, and without any."""
@@ -256,16 +235,16 @@ class _Maker:
         for n in range(14):
             at = self.start + (self.end - self.start) * rng.random()
             happened = rng.choice([None, self.moment(at - 5 * HOUR)])
-            stray = {"messageId": f"stray-{n}", "timestamp": happened, "properties": {}}
+            stray = {"timestamp": happened, "properties": {}}
             for attempt in range(rng.choice([1, 1, 2])):
                 name = rng.choice(["CompletePayment", "CompletePayment", "Purchase", None])
                 outcome = rng.choice(["accepted", "failed", "unknown"])
-                self.receipt(stray, outcome, at + attempt * HOUR, name, attempt)
-        self.receipt({"messageId": None, "properties": {}}, "accepted", at, "AddToCart", 0)
+                self.receipt(stray, outcome, at + attempt * HOUR, name, attempt, f"stray-{n}")
+        self.receipt({"properties": {}}, "accepted", at, "AddToCart", 0, None)
         if rng.random() < 0.2:  # Days without rows before it are more than anyone wants to read.
-            long_ago = {"messageId": "old", "timestamp": self.moment(at - timedelta(days=900))}
-            self.receipt({**long_ago, "properties": {}}, "failed", at, "CompletePayment", 0)
-        self.receipt({"messageId": "", "properties": {}}, "failed", at, None, None)
+            long_ago = {"timestamp": self.moment(at - timedelta(days=900)), "properties": {}}
+            self.receipt(long_ago, "failed", at, "CompletePayment", 0, "old")
+        self.receipt({"properties": {}}, "failed", at, None, None, "")
 
     # --- mischief -----------------------------------------------------------------------------
 
@@ -314,14 +293,26 @@ class _Maker:
             others = [("track", "Product Added"), ("page", "x"), ("screen", None)]
             twin["type"], twin["event"] = rng.choice([*others, ("track", "Something")])
 
+        def other_id() -> None:
+            """Another event id; what other ids it has are the same."""
+            rng.choice([later, earlier])()
+            self.count += 1
+            path = self.settings.match_keys[0].path
+            assert isinstance(path, str)
+            holder, _, key = path.rpartition(".")
+            if holder and isinstance(twin["properties"], dict):
+                twin["properties"][key] = f"n-{self.count}"
+            else:
+                twin["messageId"] = f"n-{self.count}"
+
         def switched() -> None:
             rng.choice([later, earlier])()
             twin["integrations"] = rng.choice([{"All": False}, {}])
 
         rng.choice([lambda: None, later, earlier, respelled, moved, too_late, on_time, renamed,
-                    switched, changed("value", "1.00"), changed("currency", "GBP"),
-                    changed("order_id", "other"), changed("coupon", "X"),
-                    changed("value", None)])()  # fmt: skip
+                    switched, other_id, other_id, other_id, changed("value", "1.00"),
+                    changed("currency", "GBP"), changed("order_id", "other"),
+                    changed("coupon", "X"), changed("value", None)])()  # fmt: skip
         self.events.append((rng.choice([source, source, self.source()]), twin))
 
     def others(self) -> None:
@@ -338,7 +329,8 @@ class _Maker:
             }
             self.events.append((self.source(), event))
             if self.rng.random() < 0.5:
-                self.receipt(event, "accepted", min(at, self.as_of), "CompletePayment", 0)
+                at = min(at, self.as_of)
+                self.receipt(event, "accepted", at, "CompletePayment", 0, f"other-{n}")
 
     def two_names_of_one_id(self) -> None:
         """One id on two conversions, and receipts that name neither, one or both."""
@@ -351,11 +343,13 @@ class _Maker:
             self.events.append(("web", cart))
             for name in names:
                 outcome = self.rng.choice(["failed", "rejected", "accepted"])
-                self.receipt(order, outcome, arrival + MINUTE, name, 0)
+                self.receipt(order, outcome, arrival + MINUTE, name, 0, self.ids(order)[0])
 
     def vouch_for_a_silence(self) -> None:
         """For all of it, for all but its last instant, or by two ranges that touch."""
-        for first, last in self.world().expect().silences:
+        spans, self.newest = self.world().silences()
+        self.silences = spans if self.settings.coverage == "infer" else []
+        for first, last in self.silences:
             middle = first + (last - first) / 2
             ranges = self.rng.choice(
                 [[], [], [(first, last + TICK)], [(first, last)], [(first + TICK, last + HOUR)],
@@ -386,13 +380,14 @@ class _Maker:
     def choose_as_of(self) -> datetime:
         rng, s = self.rng, self.settings
         arrival = self.start + (self.end - self.start) * rng.uniform(0.4, 1)
-        midnight = datetime.combine(arrival.astimezone(self.zone).date(), time(), self.zone)
+        over = s.end_of(s.day_of(arrival)) + s.provisional_after
         return rng.choice(
             [
                 arrival,
                 self.end + HOUR * rng.uniform(0, 30),
                 self.end + HOUR * rng.uniform(30, 200),
-                midnight.astimezone(UTC) + s.provisional_after,
+                over,
+                over - TICK,
                 datetime(2027, 2, 1, tzinfo=UTC),
             ]
         )
@@ -401,7 +396,7 @@ class _Maker:
         rng, vouched = self.rng, []
         for _ in range(rng.choice([0, 0, 1, 2])):
             start = self.start + HOUR * rng.uniform(0, 60)
-            if rng.random() < 0.5:
+            if rng.random() < 0.5 and not self.settings.zones_before:
                 day = start.date()
                 after = datetime.combine(day + timedelta(days=1), time(), self.zone)
                 midnight = datetime.combine(day, time(), self.zone)
@@ -418,11 +413,10 @@ class _Maker:
     def boundaries(self) -> None:
         """Conversions that nobody tried to deliver, exactly on each edge and one tick beside it."""
         s, window = self.settings, self.settings.retry_window
-        so_far = self.world().expect()
         edges = [self.as_of - window, self.as_of]
-        if so_far.newest_attempt is not None:
-            edges.append(so_far.newest_attempt - window)
-        for first, last in so_far.silences[:2]:
+        if self.newest is not None:
+            edges.append(self.newest - window)
+        for first, last in self.silences[:2]:
             edges += [first - window, last]
         for vouched in self.vouched:
             edges += [vouched.start, vouched.end - window]
@@ -437,12 +431,13 @@ class _Maker:
         if s.max_age is not None:
             for happened in (self.as_of - s.max_age, self.as_of - s.max_age - TICK):
                 event = self.plain(min(happened + MINUTE, self.as_of - 2 * window), happened)
-                self.receipt(event, "rejected", self.as_of, self.name_of(event), 0)
+                name = self.name_of(event)
+                self.receipt(event, "rejected", self.as_of, name, 0, self.ids(event)[0])
         for at in (self.as_of, self.as_of + TICK):
             event = self.plain(self.start + 3 * HOUR + self.rng.randrange(999) * TICK, self.start)
             self.receipts.append(
                 {
-                    "event_id": event["messageId"],
+                    "event_id": self.ids(event)[0],
                     "event_name": self.name_of(event),
                     "outcome": "accepted",
                     "attempted_at": Moment(at),
@@ -455,6 +450,9 @@ class _Maker:
             arrival,
             "silent",
             messageId=f"edge-{self.count}",
+            properties={**ORDINARY, "order_id": f"edge-{self.count}"},
+            context={},
+            userId="u-0",
             receivedAt=Moment(arrival),
             timestamp=Moment(happened),
             integrations={},
@@ -466,43 +464,8 @@ class _Maker:
         rng = random.Random(self.count)
         return World(
             settings=self.settings,
-            inbound=_split(self.events, rng),
-            feed=_feed(self.receipts, self.settings, rng),
+            inbound=split(self.events, rng),
+            feed=feed_of(self.receipts, self.settings, rng),
             as_of=self.as_of,
             vouched=self.vouched,
         )
-
-
-def split_again(world: World, rng: random.Random) -> World:
-    """The same records in another order in other files."""
-    events = [(file.source, record) for file in world.inbound for record in file.records]
-    receipts = [record for file in world.feed for record in file.records]
-    rng.shuffle(events)
-    rng.shuffle(receipts)
-    return replace(world, inbound=_split(events, rng), feed=_feed(receipts, world.settings, rng))
-
-
-def _split(events: list[tuple[str, Record]], rng: random.Random) -> list[File]:
-    files: dict[tuple[str, int], File] = {}
-    for source, event in events:
-        part = rng.randrange(3)
-        path = f"inbound/{source}/part-{part}.ndjson"
-        files.setdefault((source, part), File(path, [], source)).records.append(event)
-    return list(files.values())
-
-
-def _feed(receipts: list[Record], settings: oracle.Settings, rng: random.Random) -> list[File]:
-    """One file per day of the attempts; with daily coverage named for it, some lost, one empty."""
-    days: dict[date, list[Record]] = {}
-    for receipt in receipts:
-        days.setdefault(receipt["attempted_at"].instant.date(), []).append(receipt)
-    if settings.coverage != "daily":
-        return [File(f"receipts/feed-{n}.ndjson", days[d]) for n, d in enumerate(sorted(days))]
-    files = []
-    for n, day in enumerate(sorted(days)):
-        kind = rng.choice(["named", "named", "named", "unnamed", "lost"])
-        if kind != "lost":
-            files.append(File(f"receipts/{day if kind == 'named' else n}.ndjson", days[day]))
-    empty = min(days) + timedelta(days=rng.randrange(4))
-    files.append(File(f"receipts/{empty}-none.ndjson", []))
-    return files

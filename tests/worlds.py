@@ -1,4 +1,4 @@
-"""A world to be reconciled: inbound files, a receipts feed, settings and a question.
+"""A world to be reconciled: inbound files, a receipts feed, totals, settings and a question.
 
 `World.write` lays it out as files and a configuration;
 `World.expect` asks the oracle, which reads the very same bytes.
@@ -19,6 +19,30 @@ import oracle
 
 TICK = timedelta(microseconds=1)
 NAME = "tiktok"
+SOURCES = ("web", "mobile", "crm", "kiosk")
+KINDS = ("delivered", "received", "attributed")
+# What the presets send to TikTok, as far as these worlds use it, and the ids that they take.
+PRESETS = {
+    "segment": (
+        oracle.Rule("track", "Order Completed", "CompletePayment"),
+        oracle.Rule("track", "Product Added", "AddToCart"),
+        oracle.Rule("track", "Signed Up", "CompleteRegistration"),
+        oracle.Rule("page", None, "PageView"),
+    ),
+    "rudderstack": (
+        oracle.Rule("track", "Order Completed", "PlaceAnOrder", is_folded=True),
+        oracle.Rule("track", "Product Added", "AddToCart", is_folded=True),
+    ),
+}
+MATCH_KEYS = {
+    "segment": (oracle.MatchKey("messageId"),),
+    "rudderstack": (
+        oracle.MatchKey("properties.eventId"),
+        oracle.MatchKey("properties.event_id"),
+        oracle.MatchKey("messageId"),
+    ),
+}
+INTEGRATIONS = {"segment": "TikTok Conversions", "rudderstack": "TikTok Ads"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _RAW = re.compile(r'"@raw@([^"]*)"')
@@ -54,14 +78,18 @@ Record = dict[str, Any]
 
 @dataclass
 class File:
-    """One file: its path below the project's folder and its records; `source` for inbound ones."""
+    """One file: its path below the project's folder and its records.
+
+    `source` for inbound ones, `kind` for totals.
+    """
 
     path: str
     records: list[Record]
     source: str = ""
+    kind: str = ""
 
     def data(self) -> bytes:
-        lines = [json.dumps(record, default=_spell) for record in self.records]
+        lines = [_ENCODER.encode(record) for record in self.records]
         return "".join(_RAW.sub(r"\1", line) + "\n" for line in lines).encode()
 
 
@@ -82,6 +110,7 @@ class World:
     inbound: list[File]
     feed: list[File]
     as_of: datetime
+    totals: list[File] = field(default_factory=list)
     vouched: list[Vouched] = field(default_factory=list)
     from_day: date | None = None
     to_day: date | None = None
@@ -90,7 +119,9 @@ class World:
         """Lay out the configuration and all files."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "archiver.toml").write_text(self.configuration())
-        for file in [*self.inbound, *self.feed]:
+        if self.settings.erased:
+            (folder / "erased.txt").write_text("\n".join(sorted(self.settings.erased)) + "\n")
+        for file in [*self.inbound, *self.feed, *self.totals]:
             path = folder / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.data())
@@ -98,22 +129,55 @@ class World:
     def configuration(self) -> str:
         s = self.settings
         lines = ['[archive]\nroot = "archive"', '[warehouse]\npath = "warehouse"']
-        for source in ("web", "mobile", "crm"):
+        if s.erased:
+            lines.append('[privacy]\nerased = ["erased.txt"]')
+        for source in SOURCES:
             lines.append(f'[sources.{source}]\npaths = ["inbound/{source}/*"]')
-        lines.append(
-            f"[destinations.{NAME}]\n"
-            'type = "tiktok-events"\npixel = "none"\nreceipts_format = "generic-ndjson"\n'
-            'receipts = ["receipts/*"]\n'
-            f"sources = {json.dumps(list(s.sources))}\n"
-            f'account_timezone = "{s.account_timezone}"\n'
-            f'retry_window = "{_duration(s.retry_window)}"\n'
-            f'provisional_after = "{_duration(s.provisional_after)}"\n'
-            + (f'max_age = "{_duration(s.max_age)}"\n' if s.max_age else "")
-            + f'reports = "{s.reports}"\ncoverage = "{s.coverage}"\n'
-            f"incident_min = {s.incident_min}\n"
-            f"max_gap_ratio = {s.max_gap_ratio}\nmin_gap = {s.min_gap}\n"
-        )
-        return "\n".join(lines)
+            if s.arrival_lag != oracle.Settings.arrival_lag:
+                lines.append(f'arrival_lag = "{_duration(s.arrival_lag)}"')
+        lines.append(f"[destinations.{NAME}]")
+        keys = {
+            "type": "tiktok-events",
+            "preset": s.preset,
+            "pixel": s.pixel,
+            "receipts_format": "generic-ndjson",
+            "receipts": ["receipts/*"],
+            "sources": s.sources,
+            "account_timezone": s.account_timezone,
+            "account_timezone_before": [
+                {"until": Moment(until), "zone": zone} for until, zone in s.zones_before
+            ],
+            "match_keys": [{"path": k.path, "transform": k.transform} for k in s.match_keys],
+            "filter": [_condition(c) for c in s.filters],
+            "test_events": [_condition(c) for c in s.test_events],
+            "consent_categories": s.consent_categories,
+            "retry_window": _duration(s.retry_window),
+            "provisional_after": _duration(s.provisional_after),
+            "reports": s.reports,
+            "totals_tolerance": s.totals_tolerance,
+            "coverage": s.coverage,
+            "incident_min": s.incident_min,
+            "max_gap_ratio": s.max_gap_ratio,
+            "min_gap": s.min_gap,
+        }
+        if s.match_keys == MATCH_KEYS[s.preset]:
+            del keys["match_keys"]
+        if s.max_age is not None:
+            keys["max_age"] = _duration(s.max_age)
+        if s.dedup_window != oracle.Settings.dedup_window:
+            keys["dedup_window"] = _duration(s.dedup_window or timedelta())
+        lines += [f"{key} = {_toml(value)}" for key, value in keys.items() if value not in ((), [])]
+        for rule in s.rules[: -len(PRESETS[s.preset])]:
+            lines += [f"[[destinations.{NAME}.rules]]", f"type = {_toml(rule.call_type)}"]
+            lines += [f"event = {_toml(rule.event)}"] if rule.event is not None else []
+            lines += [f"name = {_toml(rule.name)}"] if rule.name is not None else []
+            lines += ["ignore = true"] if rule.is_ignored else []
+            filters = [_condition(c) for c in rule.filters]
+            lines += [f"filter = {_toml(filters)}"] if filters else []
+        for kind in KINDS if self.totals else ():
+            lines += [f"[[destinations.{NAME}.totals]]", f'paths = ["totals/{kind}/*"]']
+            lines += [f'kind = "{kind}"']
+        return "\n".join(lines) + "\n"
 
     def events(self) -> list[oracle.Event]:
         """Every archived occurrence: the same bytes twice in one source are one file."""
@@ -148,6 +212,24 @@ class World:
                 )
         return list(found.values())
 
+    def reports(self) -> list[oracle.Total]:
+        found = {}
+        for file in self.totals:
+            data = file.data()
+            file_id = hashlib.sha256(data).hexdigest()
+            for number, line in enumerate(data.splitlines()):
+                row = _parse(line)
+                found[file_id, number] = oracle.Total(
+                    day=date.fromisoformat(row["account_day"]),
+                    event_name=row["event_name"],
+                    kind=file.kind,
+                    count=int(row["count"]),
+                    reported_at=_known(oracle.read_instant(row["reported_at"])),
+                    file_id=file_id,
+                    record_number=number,
+                )
+        return list(found.values())
+
     def feed_days(self) -> set[date]:
         files = []
         for file in self.feed:
@@ -164,22 +246,29 @@ class World:
             self.receipts(),
             self.settings,
             as_of=self.as_of,
+            totals=self.reports(),
             feed_days=self.feed_days(),
             vouched=[(v.start, v.end) for v in self.vouched],
             from_day=self.from_day,
             to_day=self.to_day,
         )
 
+    def silences(self) -> tuple[list[oracle.Stretch], datetime | None]:
+        """The feed's silences, and its newest attempt."""
+        return oracle.silences(self.events(), self.receipts(), self.settings, self.as_of)
+
     def moved(self, by: timedelta) -> World:
         """The same world at another time; receipts files named for days are renamed."""
+        zones = tuple((until + by, zone) for until, zone in self.settings.zones_before)
         return World(
-            settings=self.settings,
+            settings=replace(self.settings, zones_before=zones),
             inbound=[replace(f, records=_moved(f.records, by)) for f in self.inbound],
             feed=[
                 replace(f, path=_moved_path(f.path, by), records=_moved(f.records, by))
                 for f in self.feed
             ],
             as_of=self.as_of + by,
+            totals=[replace(f, records=_moved(f.records, by)) for f in self.totals],
             vouched=[vouched_range(v.start + by, v.end + by) for v in self.vouched],
             from_day=self.from_day and self.from_day + by,
             to_day=self.to_day and self.to_day + by,
@@ -204,8 +293,12 @@ def _spell(value: Any) -> str:
     raise TypeError(f"{value!r} is no part of a record")
 
 
+_ENCODER = json.JSONEncoder(default=_spell)
+_DECODER = json.JSONDecoder(parse_int=oracle.Number, parse_float=oracle.Number)
+
+
 def _parse(line: bytes) -> Record:
-    parsed: Record = json.loads(line, parse_int=oracle.Number, parse_float=oracle.Number)
+    parsed: Record = _DECODER.decode(line.decode())
     return parsed
 
 
@@ -215,13 +308,12 @@ def _known(instant: datetime | None) -> datetime:
 
 
 def _moved(records: list[Record], by: timedelta) -> list[Record]:
-    return [
-        {
-            key: replace(value, instant=value.instant + by) if isinstance(value, Moment) else value
-            for key, value in record.items()
-        }
-        for record in records
-    ]
+    def moved(key: str, value: Any) -> Any:
+        if isinstance(value, Moment):
+            return replace(value, instant=value.instant + by)
+        return str(date.fromisoformat(value) + by) if key == "account_day" else value
+
+    return [{key: moved(key, value) for key, value in record.items()} for record in records]
 
 
 def _moved_path(path: str, by: timedelta) -> str:
@@ -230,3 +322,17 @@ def _moved_path(path: str, by: timedelta) -> str:
 
 def _duration(length: timedelta) -> str:
     return f"{length // timedelta(seconds=1)}s"
+
+
+def _condition(condition: oracle.Condition) -> dict[str, Any]:
+    return {"path": condition.path, condition.test: condition.value}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Moment):
+        return value.spelled()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value)

@@ -1,12 +1,12 @@
 """Imports files into the archive: every record archived or quarantined, every file once.
 
-What is common to inbound events and receipts: which files need no reading, hashing, conservation,
-the ledger, and commits that several small files share.
+What is common to inbound events, receipts and totals: which files need no reading, hashing,
+conservation, the ledger, and commits that several small files share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +37,9 @@ class RecordReader(Protocol):
         """Read it to the end; no record is left out."""
 
 
+ReaderOf = Callable[[str, datetime | None], RecordReader]
+
+
 class Importer:
     """One run of imports for one owner. Hold the archive's lock and call `recover` before.
 
@@ -44,7 +47,8 @@ class Importer:
         archive: where to.
         owner: whose files.
         table: the table that rows go to.
-        reader: reads the owner's formats.
+        reader_of: the reader of the owner's formats for a file, by its path in the ledger and
+            its time, UTC, where that says something.
         imported_at: instant of the import, UTC.
         dry_run: read and count, write nothing.
     """
@@ -54,7 +58,7 @@ class Importer:
         archive: Archive,
         owner: Owner,
         table: Table,
-        reader: RecordReader,
+        reader_of: ReaderOf,
         imported_at: datetime,
         *,
         dry_run: bool = False,
@@ -62,7 +66,7 @@ class Importer:
         self._archive = archive
         self._owner = owner
         self._table = table
-        self._reader = reader
+        self._reader_of = reader_of
         self._imported_at = imported_at
         self._dry_run = dry_run
         self._ledger = Ledger(archive, owner, imported_at)
@@ -137,11 +141,12 @@ class Importer:
         if self._ledger.knows(file_id) or any(e.is_new and e.file_id == file_id for e in entries):
             result.status = "already_imported"
             return result
-        format_name = self._reader.choose(stream.head)
+        reader = self._reader_of(recorded, source.modified_at)
+        result.format = reader.choose(stream.head)
         if held is None:
             stream = member.open()
         chunks = stream.chunks() if held is None else _drained(held)
-        parts = self._reader.read(format_name, chunks, file_id)
+        parts = reader.read(result.format, chunks, file_id)
         staged.add(result, parts, recorded, dry_run=self._dry_run)
         if held is None and stream.file_id != file_id:
             source.check_unchanged(path.shown)
@@ -154,7 +159,7 @@ class Importer:
         result.bytes = stream.bytes
         result.status = "imported"
         entry.imported = {
-            "format": format_name,
+            "format": result.format,
             "container": stream.container,
             "records": result.records,
             "archived": result.archived,

@@ -42,7 +42,7 @@ def ingest(
         archive,
         Owner("events", source),
         EVENTS,
-        reader,
+        lambda _path, _modified_at: reader,
         imported_at,
         dry_run=dry_run,
     ).run(paths)

@@ -13,14 +13,14 @@ from archiver.archive.opening import Opened
 from archiver.archive.store import Archive
 from archiver.archive.tables import INBOUND_FILES, INBOUND_PATHS, Table
 
-Kind = Literal["events", "receipts"]
+Kind = Literal["events", "receipts", "totals"]
 # Between the path of a zip and the name of a file in it.
 IN_ZIP = "!/"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose files these are: a source's events or a destination's receipts."""
+    """Whose files these are: a source's events, or a destination's receipts or totals."""
 
     kind: Kind
     name: str
@@ -76,12 +76,13 @@ class Ledger:
         self._files: list[dict[str, Any]] = []
         self._paths: list[dict[str, Any]] = []
         which = "source" if owner.kind == "events" else "destination"
-        for row in archive.read(INBOUND_FILES, [which, "file_id"]).to_pylist():
-            if row[which] == owner.name:
+        mine = (owner.kind, owner.name)
+        for row in archive.read(INBOUND_FILES, ["kind", which, "file_id"]).to_pylist():
+            if (row["kind"], row[which]) == mine:
                 self._known_ids.add(row["file_id"])
-        columns = [which, "path", "size_bytes", "modified_ns", "file_id"]
+        columns = ["kind", which, "path", "size_bytes", "modified_ns", "file_id"]
         for row in archive.read(INBOUND_PATHS, columns).to_pylist():
-            if row[which] == owner.name and row["modified_ns"] is not None:
+            if (row["kind"], row[which]) == mine and row["modified_ns"] is not None:
                 self._know(
                     Entry(row["path"], row["size_bytes"], row["modified_ns"], row["file_id"])
                 )

@@ -8,15 +8,16 @@ from datetime import datetime
 import pyarrow as pa
 
 from archiver import receipts
+from archiver.archive.feeds import FeedKind, FeedReader
 from archiver.archive.importer import Importer
 from archiver.archive.ledger import Owner
 from archiver.archive.staged import Chunk, FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import RECEIPTS
-from archiver.errors import ConfigError, CorruptInputError
 from archiver.inbound.base import BadRecord
 from archiver.inbound.paths import InboundPath
-from archiver.receipts.base import Parsed, Receipt, ReceiptSettings, UnreadableReceiptsError
+from archiver.receipts.base import BadRecord as BadReceipt
+from archiver.receipts.base import Parsed, Receipt, ReceiptSettings
 
 _BATCH_RECEIPTS = 50_000
 _FROM_RECEIPT = (
@@ -58,91 +59,50 @@ def receive(
     Returns:
         One result per file, in order; `rows` counts receipts.
     """
+    reader = FeedReader(_KIND, settings, settings.destination, format_name)
     return Importer(
         archive,
         Owner("receipts", settings.destination),
         RECEIPTS,
-        _ReceiptReader(settings, format_name),
+        lambda _path, _modified_at: reader,
         imported_at,
         dry_run=dry_run,
     ).run(paths)
 
 
-class _ReceiptReader:
-    def __init__(self, settings: ReceiptSettings, format_name: str) -> None:
-        self._settings = settings
-        self._forced = None if format_name == "auto" else format_name
-        if self._forced is not None:
-            try:
-                receipts.choose(b"", self._forced)
-            except ValueError as error:
-                raise ConfigError("choosing the receipts format", str(error)) from None
-
-    def choose(self, head: bytes) -> str:
-        try:
-            return receipts.choose(head, self._forced).name
-        except UnreadableReceiptsError as error:
-            raise self._unreadable(error, "receipts") from None
-
-    def read(self, format_name: str, chunks: Iterator[bytes], file_id: str) -> Iterator[Chunk]:
-        known = receipts.choose(b"", format_name)
-        rows: list[Receipt] = []
-        bad: list[BadRecord] = []
-        archived = 0
-        try:
-            for record in known.read(_lines(chunks), self._settings):
-                if isinstance(record, Parsed):
-                    archived += 1
-                    rows += record.receipts
-                else:
-                    bad.append(
-                        BadRecord(record.record_number, record.reason, record.detail, record.data)
-                    )
-                if len(rows) >= _BATCH_RECEIPTS or len(bad) >= _BATCH_RECEIPTS:
-                    yield Chunk([self._rows(rows, file_id)], archived, bad)
-                    rows, bad, archived = [], [], 0
-        except UnreadableReceiptsError as error:
-            raise self._unreadable(error, format_name) from None
-        yield Chunk([self._rows(rows, file_id)], archived, bad)
-
-    def _unreadable(self, error: UnreadableReceiptsError, what: str) -> CorruptInputError:
-        return CorruptInputError(
-            f"reading {what} of {self._settings.destination}", error.why, error.hint
-        )
-
-    def _rows(self, rows: list[Receipt], file_id: str) -> pa.Table:
-        columns: dict[str, pa.Array] = {
-            name: pa.array([getattr(row, name) for row in rows], RECEIPTS.schema.field(name).type)
-            for name in _FROM_RECEIPT
-        }
-        columns["destination"] = pa.repeat(
-            pa.scalar(self._settings.destination, pa.string()), len(rows)
-        )
-        columns["attempted_date"] = columns["attempted_at"].cast(pa.date32())
-        columns["file_id"] = pa.repeat(pa.scalar(file_id, pa.string()), len(rows))
-        return pa.table([columns[name] for name in RECEIPTS.schema.names], schema=RECEIPTS.schema)
+def _collect(
+    records: Iterator[Parsed | BadReceipt], settings: ReceiptSettings, file_id: str
+) -> Iterator[Chunk]:
+    chunk = Chunk([], 0)
+    rows: list[Receipt] = []
+    for record in records:
+        if isinstance(record, Parsed):
+            chunk.archived += 1
+            chunk.rowless += not record.receipts
+            rows += record.receipts
+        else:
+            chunk.bad.append(
+                BadRecord(record.record_number, record.reason, record.detail, record.data)
+            )
+        if len(rows) >= _BATCH_RECEIPTS or len(chunk.bad) >= _BATCH_RECEIPTS:
+            chunk.rows = [_table(rows, settings.destination, file_id)]
+            yield chunk
+            chunk, rows = Chunk([], 0), []
+    chunk.rows = [_table(rows, settings.destination, file_id)]
+    yield chunk
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Physical lines with their ends."""
-    rest: list[bytes] = []
-    for chunk in chunks:
-        lines = chunk.splitlines(keepends=True) if b"\r" not in chunk else _split(chunk)
-        if len(lines) == 1 and not lines[0].endswith(b"\n"):
-            rest.append(lines[0])
-            continue
-        if rest:
-            lines[0] = b"".join([*rest, lines[0]])
-            rest = []
-        if not lines[-1].endswith(b"\n"):
-            rest = [lines.pop()]
-        yield from lines
-    if rest:
-        yield b"".join(rest)
+def _table(rows: list[Receipt], destination: str, file_id: str) -> pa.Table:
+    columns: dict[str, pa.Array] = {
+        name: pa.array([getattr(row, name) for row in rows], RECEIPTS.schema.field(name).type)
+        for name in _FROM_RECEIPT
+    }
+    columns["destination"] = pa.repeat(pa.scalar(destination, pa.string()), len(rows))
+    columns["attempted_date"] = columns["attempted_at"].cast(pa.date32())
+    columns["file_id"] = pa.repeat(pa.scalar(file_id, pa.string()), len(rows))
+    return pa.table([columns[name] for name in RECEIPTS.schema.names], schema=RECEIPTS.schema)
 
 
-def _split(chunk: bytes) -> list[bytes]:
-    """Lines ended by LF only: a lone CR may stand inside a quoted CSV cell."""
-    lines = [line + b"\n" for line in chunk.split(b"\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines if lines[-1] else lines[:-1]
+_KIND: FeedKind[ReceiptSettings, Parsed | BadReceipt] = FeedKind(
+    "receipts", receipts.choose, receipts.choose_by_columns, _collect
+)

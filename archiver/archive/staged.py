@@ -27,7 +27,8 @@ class FileResult:
         status: `imported`, `already_imported` or `failed`.
         records, archived, quarantined: records, with `records = archived + quarantined`.
         bytes: decompressed bytes.
-        rows: rows added (receipts: one record can hold several).
+        rows: rows added (receipts: one record can hold several, or none of this destination's).
+        format: the format it was read in; empty where it was not.
         error: why it failed.
         is_cut: its end seems to be missing, though all that is there is good.
     """
@@ -40,6 +41,7 @@ class FileResult:
     quarantined: int = 0
     bytes: int = 0
     rows: int = 0
+    format: str = ""
     error: str | None = None
     is_cut: bool = False
 
@@ -59,6 +61,9 @@ class Chunk:
         bad: the records between them.
         is_cut: the file's end seems to be missing.
         layout: rows of the table `layouts`: text, and before how many of the next records.
+        rowless: archived records without a row of their own: another destination's, or counted
+            in the row of another record.
+        format: the format, where the file's beginning does not show it.
     """
 
     rows: Iterable[pa.Table]
@@ -66,6 +71,8 @@ class Chunk:
     bad: list[BadRecord] = field(default_factory=list)
     is_cut: bool = False
     layout: list[tuple[bytes, int]] = field(default_factory=list)
+    rowless: int = 0
+    format: str = ""
 
 
 class Staged:
@@ -111,13 +118,15 @@ class Staged:
             CorruptInputError: the file cannot be read to its end, or something is missing.
         """
         before = (self.rows.rows, self.bad.rows)
-        layout_rows = 0
+        layout_rows = rowless = 0
         assert result.file_id
         try:
             for part in parts:
                 result.archived += part.archived
                 result.quarantined += len(part.bad)
                 result.is_cut |= part.is_cut
+                result.format = part.format or result.format
+                rowless += part.rowless
                 if dry_run:
                     continue
                 for rows in part.rows:
@@ -129,7 +138,7 @@ class Staged:
             raise CorruptInputError(f"reading {result.path}", error.why, error.hint) from None
         result.rows = self.rows.rows - before[0]
         if not dry_run:
-            _check_conservation(result, self._owner, self.bad.rows - before[1])
+            _check_conservation(result, self._owner, self.bad.rows - before[1], rowless)
 
     def _bad_rows(self, bad: list[BadRecord], file_id: str, recorded: str) -> pa.Table:
         return pa.Table.from_pylist(
@@ -166,11 +175,10 @@ class Staged:
         )
 
 
-def _check_conservation(result: FileResult, owner: Owner, bad_rows: int) -> None:
+def _check_conservation(result: FileResult, owner: Owner, bad_rows: int, rowless: int) -> None:
     """Refuse a file of which fewer rows are to be written than records were read."""
-    is_whole = (
-        result.rows == result.archived if owner.kind == "events" else result.rows >= result.archived
-    )
+    expected = result.archived - rowless
+    is_whole = result.rows == expected if owner.kind == "events" else result.rows >= expected
     if not is_whole or bad_rows != result.quarantined:
         raise CorruptInputError(
             f"importing {result.path}",

@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from archiver.archive.store import Archive
 from archiver.archive.tables import EVENTS
-from archiver.backfill.plan import Candidate, Plan
+from archiver.backfill.plan import Candidate, Plan, builder
 from archiver.config import Config
-from archiver.destinations import destination as destination_type
-from archiver.destinations.base import Destination, Settings, UnsendableEvent
+from archiver.destinations.base import RequestBuilder, Settings, UnsendableEvent
 from archiver.errors import ArchiverError
 from archiver.files import write_durably
 from archiver.inbound.envelopes import as_read
@@ -34,7 +33,7 @@ class Batch:
 
 def write_batches(config: Config, archive: Archive, plan: Plan, draft: Path) -> list[Batch]:
     """Write the request bodies into the draft; what cannot be sent is marked in the plan."""
-    kind = destination_type(plan.settings.type)
+    kind = builder(plan.destination, plan.settings)
     settings = Settings(plan.settings.event_source, plan.settings.event_source_id or "")
     limits = kind.limits(plan.settings.event_source)
     batches: list[Batch] = []
@@ -55,7 +54,7 @@ def write_batches(config: Config, archive: Archive, plan: Plan, draft: Path) -> 
         item = _build(kind, candidate, payload)
         if item is None:
             continue
-        full = len(items) >= limits.max_events or (
+        full = (limits.max_events is not None and len(items) >= limits.max_events) or (
             limits.max_body_bytes is not None and body_bytes + len(item) + 1 > limits.max_body_bytes
         )
         if full:
@@ -67,7 +66,7 @@ def write_batches(config: Config, archive: Archive, plan: Plan, draft: Path) -> 
     return batches
 
 
-def _build(kind: Destination, candidate: Candidate, payload: bytes) -> bytes | None:
+def _build(kind: RequestBuilder, candidate: Candidate, payload: bytes) -> bytes | None:
     """The event in the destination's form; None, and left out, where that cannot be."""
     try:
         built = kind.build_event(payload, candidate.event)

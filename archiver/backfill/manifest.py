@@ -13,8 +13,7 @@ from typing import Any
 
 from archiver import __version__
 from archiver.backfill.batches import PRIVATE_MODE, Batch
-from archiver.backfill.plan import LEFT_OUT, Candidate, Plan, sum_values
-from archiver.destinations import destination as destination_type
+from archiver.backfill.plan import LEFT_OUT, Candidate, Plan, builder, sum_values
 from archiver.files import write_durably
 from archiver.texts import amount_text, instant_text
 
@@ -93,7 +92,7 @@ def write_lists(plan: Plan, draft: Path, batches: list[Batch]) -> dict[str, Any]
 
 def _upload(plan: Plan, batches: list[Batch]) -> dict[str, Any]:
     """How to send the batches by hand."""
-    kind = destination_type(plan.settings.type)
+    kind = builder(plan.destination, plan.settings)
     headers = " ".join(
         f'-H "{h.name}: ${h.environment}"' if h.environment else f'-H "{h.name}: {h.value}"'
         for h in kind.request_headers

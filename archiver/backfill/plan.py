@@ -17,8 +17,10 @@ import duckdb
 from archiver import __version__, resources
 from archiver.archive.store import Archive
 from archiver.config import Config, DestinationSettings
-from archiver.destinations import destination as destination_type
+from archiver.destinations import request_builder
+from archiver.destinations.base import RequestBuilder
 from archiver.errors import ConfigError
+from archiver.reconcile.binding import dedup_window
 from archiver.reconcile.run import Question, reconcile
 from archiver.warehouse.database import connect, create
 from archiver.warehouse.publish import bind_archive
@@ -141,12 +143,14 @@ def plan(config: Config, archive: Archive, order: Order) -> Plan:
     """Reconcile, and decide about every conversion in the gap. Hold both locks, and load before.
 
     Raises:
-        ConfigError: the destination's `event_source_id` is not set.
+        ConfigError: requests to the destination cannot be built, or its `event_source_id` is not
+            set.
     """
     name = order.question.destination
     if name is None:
         raise ValueError("a backfill is for one destination")
     settings = config.destination(name)
+    builder(name, settings)
     if not settings.event_source_id:
         raise ConfigError(
             f"planning a backfill for {name}",
@@ -187,11 +191,22 @@ def plan(config: Config, archive: Archive, order: Order) -> Plan:
     )
 
 
-def dedup_window(settings: DestinationSettings) -> timedelta | None:
-    """How long the destination recognises a repeated event."""
-    if settings.dedup_window is not None:
-        return settings.dedup_window
-    return destination_type(settings.type).dedup_window
+def builder(name: str, settings: DestinationSettings) -> RequestBuilder:
+    """What builds a destination's requests.
+
+    Raises:
+        ConfigError: nothing does, for its type with its preset.
+    """
+    found = request_builder(settings.type, settings.preset)
+    if found is None:
+        raise ConfigError(
+            f"planning a backfill for {name}",
+            f"archiver cannot build requests of type {settings.type} with preset "
+            f"{settings.preset!r} yet",
+            "the events to send again, with ids and amounts, are those of the last run in the "
+            "table reconciliation with status missing or failed: archiver sql",
+        )
+    return found
 
 
 def _bind_run(connection: duckdb.DuckDBPyConnection, run: Path, destination: str) -> None:

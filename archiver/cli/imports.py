@@ -90,7 +90,7 @@ def finish(
         results: each file with the share of bad records that it may have.
         as_json: as one document.
         dry_run: nothing was written.
-        unit: what the records hold, as `events`.
+        unit: what the records hold: `events`, `receipts`, `receipts and totals`.
         record: keeps the exit code and the totals, before anything is on stdout.
 
     Returns:
@@ -131,7 +131,7 @@ def _print_text(results: list[FileResult], *, dry_run: bool, unit: str) -> None:
     rows = sum(r.rows for r in imported)
     records = sum(r.records for r in imported)
     quarantined = sum(r.quarantined for r in imported)
-    extra = f" ({rows:,} receipts)" if unit == "receipts" and not dry_run else ""
+    extra = f" ({rows:,} {unit})" if unit != "events" and not dry_run else ""
     verb = "would be " if dry_run else ""
     click.echo(
         f"{len(imported):,} files {verb}imported: {records:,} records = "

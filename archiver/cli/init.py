@@ -19,10 +19,16 @@ root = "data/archive"                     # the raw copy: back this up
 [warehouse]
 path = "data/warehouse"                   # analysts open data/warehouse/warehouse.duckdb
 
+# [privacy]
+# erased = ["privacy/*.txt"]              # userId, anonymousId or messageId, one per line:
+#                                         # their events are not delivered
+
 [sources.web]
 paths = ["data/inbound/**/*.gz"]          # files, folders, globs
 # format = "segment-s3"                   # default: detected by content
 # max_bad_ratio = 0.01                    # more bad records than this in one file: exit 4
+# arrival_lag = "6h"                      # how late its files may come: younger hours are not
+                                          # judged to be silent
 
 [destinations.tiktok]
 type = "tiktok-events"
@@ -33,18 +39,36 @@ event_source_id = "PIXEL_CODE"            # your pixel code
 pixel = "none"                            # does the site also run the browser pixel?
                                           # "none", "same_id" or "other_id"; see the README
 account_timezone = "America/New_York"     # zone of the ad account: its calendar days count
-# integration = "TikTok Conversions"      # its name in Segment's `integrations`
+# account_timezone_before = [{ until = 2026-02-01T00:00:00Z, zone = "Europe/Berlin" }]
+# integration = "TikTok Conversions"      # its name in the events' `integrations`
+# match_keys = [{ path = "properties.eventId" }, { path = "messageId", transform = "sha256" }]
+#                                         # where the event id is, best first; default: the preset's
+# consent_categories = ["Advertising"]    # without this consent an event must not be delivered
+# test_events = [{ path = "context.ip", is = "203.0.113.7" }]   # these neither
+# filter = [{ path = "properties.country", is_not = ["DE", "AT"] }]   # nor what fails one of these
 retry_window = "4h"                       # how long the hub retries
 provisional_after = "72h"                 # younger days are marked provisional
 # max_age = "7d"                          # older events are not sent; TikTok documents no limit
 # dedup_window = "48h"                    # how long a repeated event is recognised
 receipts = ["data/receipts/tiktok/*.ndjson"]
-# receipts_format = "api-log"             # default: detected; or generic-ndjson, generic-csv
-reports = "all"                           # or "failures": the feed lists failures only
+# receipts_format = "api-log"             # default: detected; the README lists the formats
+# receipts_filter = { destination_id = "2abc" }   # of a feed of several destinations, ours
+reports = "all"                           # or "failures": the feed lists failures only;
+                                          # or "totals": there are only counts
+# totals_tolerance = 0.02                 # share by which a day's count may fall short
 coverage = "infer"                        # or "daily", "complete": what the feed's silence means
 max_gap_ratio = 0.01                      # a day over this ratio and min_gap: reconcile exits 3
 min_gap = 5
 # incident_min = 10                       # quieter hours neither start nor end an incident
+
+# Which events must reach it, before the preset's; without `name` under their own.
+# [[destinations.tiktok.rules]]
+# event = "Plan Upgraded"
+# name = "Subscribe"
+# filter = [{ path = "properties.plan", is = ["pro", "team"] }]
+# [[destinations.tiktok.rules]]
+# type = "page"
+# ignore = true                           # not even what the preset knows
 
 # For a generic receipts feed: our column = theirs, their word = our outcome.
 # [destinations.tiktok.receipts_columns]
@@ -53,6 +77,14 @@ min_gap = 5
 # [destinations.tiktok.receipts_outcomes]
 # delivered = "accepted"
 # error = "failed"
+
+# Counts by day: "delivered" (by the hub's word), "received" or "attributed" (by the destination's).
+# [[destinations.tiktok.totals]]
+# paths = ["data/totals/tiktok/*.json"]
+# kind = "delivered"
+# format = "segment-delivery-overview"    # default: detected; or generic-ndjson, -csv, -parquet
+# columns = { account_day = "stat_time_day", count = "complete_payment" }
+# names = { "Order Completed" = "CompletePayment" }
 """
 
 

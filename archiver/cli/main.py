@@ -23,6 +23,7 @@ COMMANDS = {
     "reconcile": "reconcile",
     "report": "report",
     "backfill": "backfill",
+    "explain": "explain",
     "schema": "schema",
     "sql": "sql",
     "status": "status",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -21,15 +22,28 @@ from archiver.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.account_days import Zone
     from archiver.archive.staged import FileResult
     from archiver.config import DestinationSettings
+    from archiver.config.totals_settings import TotalsFeed
+    from archiver.inbound.paths import InboundPath
+    from archiver.receipts.base import ReceiptSettings
 
+_KINDS = ("delivered", "received", "attributed")
 _MAX_BAD_RATIO = 0.01
 
 
 @click.command("receipts", short_help="Acknowledgements into the archive.")
 @click.argument("paths", nargs=-1, metavar="[PATH… | -]")
 @click.option("--destination", metavar="NAME", help="Whose receipts these are.")
+@click.option(
+    "--totals",
+    metavar="KIND",
+    type=click.Choice(_KINDS),
+    help="PATH holds counts by day instead: delivered, received or attributed.",
+)
 @click.option(
     "--covers",
     metavar="START/END",
@@ -44,36 +58,42 @@ def command(
     settings: Settings,
     paths: tuple[str, ...],
     destination: str | None,
+    totals: str | None,
     covers: str | None,
     as_json: bool,
     dry_run: bool,
     wait: bool,
 ) -> int:
-    """Archive what destinations acknowledged, one receipt per attempt per event.
+    """Archive what destinations acknowledged, one receipt per attempt per event, and their counts.
 
     PATH is a file, a folder or a glob; `-` is standard input; without PATH, the configured paths.
     """
     from archiver.archive.coverage import vouch
-    from archiver.archive.receive import receive
     from archiver.cli.imports import chosen, configured, finish
     from archiver.inbound.paths import named_paths
-    from archiver.receipts.base import ReceiptSettings
     from archiver.texts import instant_text
 
     config = settings.config
     if destination is not None:
         config.destination(destination)
+    if totals is not None and not paths:
+        raise click.UsageError("--totals says what PATH holds; name a PATH")
     is_for_one = bool(paths) or covers is not None
     names = chosen(config.destinations, destination, "destination", is_for_one=is_for_one)
-    found = {
-        name: named_paths(paths, config.folder, sys.stdin.buffer)
-        if paths
-        else configured(config, config.destination(name).receipts, f"destination {name}")
-        if covers is None
-        else []
-        for name in names
-    }
-    results: list[tuple[FileResult, float]] = []
+    named = named_paths(paths, config.folder, sys.stdin.buffer) if paths else None
+    feeds: list[_Feed] = []
+    for name in names:
+        about = config.destination(name)
+        if named is not None:
+            feeds.append(_Feed(name, named, _named_totals(about, totals) if totals else None))
+        elif covers is None:
+            whose = f"destination {name}"
+            feeds.append(_Feed(name, configured(config, about.receipts, whose), None))
+            feeds += [
+                _Feed(name, configured(config, feed.paths, f"totals of {whose}"), feed)
+                for feed in about.totals
+            ]
+    results: list[FileResult] = []
     lock = settings.locked("receipts", archive=True, wait=wait)
     with nullcontext() if dry_run else lock:
         if covers is not None:
@@ -85,45 +105,96 @@ def command(
                 f"up to {instant_text(end)}",
                 err=True,
             )
-        for name in names:
-            about = config.destination(name)
-            feed = ReceiptSettings(
-                name, about.type, about.receipts_columns, about.receipts_outcomes
-            )
-            results += [
-                (result, _MAX_BAD_RATIO)
-                for result in receive(
-                    settings.archive,
-                    feed,
-                    found[name],
-                    settings.started_at,
-                    format_name=about.receipts_format,
-                    dry_run=dry_run,
-                )
-            ]
+        for feed in feeds:
+            results += _import(settings, feed, dry_run=dry_run)
         return finish(
-            results,
+            [(result, _MAX_BAD_RATIO) for result in results],
             as_json=as_json,
             dry_run=dry_run,
-            unit="receipts",
+            unit="receipts and totals" if any(feed.totals for feed in feeds) else "receipts",
             record=partial(settings.record, "receipts"),
         )
 
 
+@dataclass(frozen=True)
+class _Feed:
+    """Files of one destination: receipts, or totals of this kind and form."""
+
+    destination: str
+    paths: list[InboundPath]
+    totals: TotalsFeed | None
+
+
+def _import(settings: Settings, feed: _Feed, *, dry_run: bool) -> list[FileResult]:
+    """Import the files of one feed."""
+    from archiver.archive.receive import receive
+    from archiver.archive.totals import receive_totals
+    from archiver.receipts import ONLY_FAILURES
+    from archiver.receipts.totals import TotalsSettings
+
+    about = settings.config.destination(feed.destination)
+    archive, now = settings.archive, settings.started_at
+    if feed.totals is not None:
+        of = feed.totals
+        counted = TotalsSettings(
+            feed.destination, of.kind, about.zones, columns=of.columns, names=of.names
+        )
+        return receive_totals(
+            archive, counted, feed.paths, now, format_name=of.format, dry_run=dry_run
+        )
+    results = receive(
+        archive,
+        _receipt_settings(settings, feed.destination),
+        feed.paths,
+        now,
+        format_name=about.receipts_format,
+        dry_run=dry_run,
+    )
+    listed = next((r for r in results if r.archived and r.format in ONLY_FAILURES), None)
+    if listed is not None and about.reports == "all":
+        click.echo(
+            f"{listed.path} lists failures only, and destinations.{feed.destination}.reports is "
+            '"all": unless another feed has the rest, every delivered event will look lost '
+            '(set reports = "failures")',
+            err=True,
+        )
+    return results
+
+
+def _receipt_settings(settings: Settings, name: str) -> ReceiptSettings:
+    from archiver.receipts.base import ReceiptSettings, names_of_others
+
+    destinations = settings.config.destinations
+    about = destinations[name]
+    return ReceiptSettings(
+        name,
+        about.type,
+        about.receipts_columns,
+        about.receipts_outcomes,
+        about.receipts_filter,
+        names_of_others(name, {other: of.type for other, of in destinations.items()}),
+    )
+
+
+def _named_totals(about: DestinationSettings, kind: str) -> TotalsFeed:
+    """How files of totals are read that the user names: as those of the first feed of the kind."""
+    from archiver.config.totals_settings import TotalsFeed
+
+    configured = (feed for feed in about.totals if feed.kind == kind)
+    return next(configured, TotalsFeed(kind=cast(Any, kind)))
+
+
 def _range(covers: str, about: DestinationSettings) -> tuple[datetime, datetime]:
     """The instants, in UTC, from which and up to which, the latter excluded, the user vouches."""
-    from zoneinfo import ZoneInfo
-
     start_text, slash, end_text = covers.partition("/")
     if not slash:
         raise click.UsageError(f"--covers {covers!r} has no slash; write 2026-01-15/2026-01-16")
-    zone = ZoneInfo(about.account_timezone)
 
     def bound(text: str, *, is_end: bool) -> datetime:
         if len(text) == 10:
             day: Any = Day().convert(text, None, None)
             day += timedelta(days=1 if is_end else 0)
-            return datetime.combine(day, time(), zone)
+            return _midnight(day, about.zones)
         instant = Instant().convert(text, None, None)
         return instant + timedelta(microseconds=1 if is_end else 0)
 
@@ -135,3 +206,14 @@ def _range(covers: str, about: DestinationSettings) -> tuple[datetime, datetime]
     if end <= start:
         raise click.UsageError(f"--covers {covers!r} ends before it starts")
     return start, end
+
+
+def _midnight(day: date, zones: Sequence[Zone]) -> datetime:
+    """The beginning of an account day: midnight in the zone that holds then, else in today's."""
+    from zoneinfo import ZoneInfo
+
+    from archiver.account_days import zone_at
+
+    midnights = [(zone.name, datetime.combine(day, time(), ZoneInfo(zone.name))) for zone in zones]
+    held = (instant for name, instant in midnights if zone_at(instant, zones) == name)
+    return next(held, midnights[-1][1])

@@ -20,6 +20,8 @@ from archiver.cli.common import (
 from archiver.errors import EXIT_DONE, EXIT_GAP
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archiver.report.model import Report
 
 
@@ -42,10 +44,12 @@ def command(
     """Give every conversion one status, count the gap per day, and keep the run.
 
     Loads first what is new in the archive. Ends with exit code 3 where the gap of some day is over
-    the threshold of its destination (max_gap_ratio and min_gap).
+    the threshold of its destination (max_gap_ratio and min_gap); with reports = "totals" also
+    where a day's count is short by more than totals_tolerance, or where a day has none.
     """
     from archiver.reconcile.run import Question, reconcile
-    from archiver.report.model import build_report, days_over_threshold
+    from archiver.report.model import build_report
+    from archiver.report.threshold import days_over_threshold
     from archiver.warehouse.publish import publish
     from archiver.warehouse.runs import note_asked
     from archiver.warehouse.scratch import scratch_warehouse
@@ -57,7 +61,7 @@ def command(
     with scratch_warehouse(config) if dry_run else lock as scratch:
         used = scratch or config
         run = reconcile(used, settings.archive, question)
-        note_asked(run)
+        note_asked(run, settings.started_at)
         report = build_report(run)
         over = days_over_threshold(report, config)
         code = EXIT_GAP if over else EXIT_DONE
@@ -72,20 +76,31 @@ def command(
         _print_text(report)
         if not dry_run:
             click.echo(f"run {report.run.run_id} is kept: archiver report shows it")
-    for name, day in over:
-        click.echo(
-            f"{name} {day.day}: {day.counts['gap']:,} of {day.counts['expected']:,} conversions "
-            "in the gap, over the threshold",
-            err=True,
-        )
+            _print_restated(run)
+    for day in over:
+        click.echo(str(day), err=True)
     return code
 
 
 def _print_text(report: Report) -> None:
+    from archiver.report.terminal_totals import totals_sentence
+
     for part in report.destinations:
+        if part.reports == "totals":
+            click.echo(f"{part.destination}: {totals_sentence(part)}")
+            continue
         counts = part.totals.counts
         click.echo(
             f"{part.destination}: {counts['expected']:,} expected = {counts['accepted']:,} accepted"
             f" + {counts['pending']:,} pending + {counts['unknown']:,} unknown"
             f" + {counts['gap']:,} gap"
         )
+
+
+def _print_restated(run: Path) -> None:
+    from archiver.report.changes import build_changes
+
+    days = build_changes(run).restated_days
+    if days:
+        were = "day was" if days == 1 else "days were"
+        click.echo(f"{days:,} {were} restated since the run before: archiver report --changes")

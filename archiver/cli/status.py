@@ -69,12 +69,13 @@ def _print_text(status: dict[str, Any]) -> None:
             out.print(f"{part['destination']}: not reconciled yet: archiver reconcile")
             continue
         worth = ", ".join(f"{v} {c}" for c, v in part["gap_value"].items())
-        deadline = part["backfill_deadline"]
+        deadline, short = part["backfill_deadline"], part["days_over_tolerance"]
         out.print(
             f"{part['destination']}, as of {part['as_of']}: gap {part['gap']:,}"
             f"{f' ({worth})' if worth else ''}, {part['recoverable']:,} recoverable"
             f"{f', the first until {deadline}' if deadline else ''}; "
             f"unknown {part['unknown']:,}, pending {part['pending']:,}, "
-            f"incidents {len(part['incidents'])}, "
+            f"{f'days short of the totals {short:,}, ' if short else ''}"
+            f"open incidents {part['open_incidents']:,}, past ones {part['past_incidents']:,}, "
             f"events in unsettled backfills {part['unsettled_backfill_events']:,}"
         )

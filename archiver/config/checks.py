@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from archiver.config.nearest import nearest
+from archiver.config.rule_checks import check_selection, check_zone
 from archiver.config.settings import Config, DestinationSettings, SourceSettings
+from archiver.config.totals_settings import TotalsFeed
+from archiver.destinations import api_log_reader
 from archiver.destinations import destination as known_destination
 from archiver.errors import ConfigError
 from archiver.inbound.formats import FORMATS as INBOUND_FORMATS
 from archiver.receipts import FORMATS as RECEIPTS_FORMATS
+from archiver.receipts.api_log import ApiLog
 from archiver.receipts.base import COLUMNS, OUTCOMES
+from archiver.receipts.totals import TOTAL_COLUMNS, TOTALS_FORMATS
 
 # The table log takes paths for addresses (% \ | ^ and control characters), Parquet readers take
 # them for globs (* ? [ ]) and for partitions (=).
 _SPECIAL = re.compile(r"[%\\|^*?\[\]=\x00-\x1f\x7f\ud800-\udfff]")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint: the known name that is probably meant, or all of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
 
 
 def own_folder(key: str, value: str, file: Path, doing: str) -> Path:
@@ -65,6 +62,9 @@ def check(config: Config, doing: str) -> None:
             f"archive.root and warehouse.path are the same folder, {config.archive_root}",
             "name two folders",
         )
+    if not all(pattern.strip() for pattern in config.erased):
+        raise ConfigError(doing, "privacy.erased has an empty path", "name a file or a glob")
+    _check_patterns("privacy.erased", config.erased, config, doing)
     for name, source in config.sources.items():
         _check_source(f"sources.{name}", source, config, doing)
     for name, destination in config.destinations.items():
@@ -93,14 +93,8 @@ def _check_destination(
             f"{where}.preset is {destination.preset!r}, which {destination.type} does not know",
             f"known: {', '.join(kind.presets)}",
         )
-    try:
-        ZoneInfo(destination.account_timezone)
-    except (KeyError, ValueError, OSError):
-        raise ConfigError(
-            doing,
-            f"{where}.account_timezone is {destination.account_timezone!r}, which is no IANA zone",
-            'write it as "America/New_York"',
-        ) from None
+    check_zone(f"{where}.account_timezone", destination.account_timezone, doing)
+    check_selection(where, destination, kind.rules(destination.preset), doing)
     try:
         kind.limits(destination.event_source)
     except ValueError as error:
@@ -114,8 +108,9 @@ def _check_destination(
         )
     for source in destination.sources:
         _check_known(f"{where}.sources", source, config.sources, doing)
-    if not 0 <= destination.max_gap_ratio <= 1:
-        raise ConfigError(doing, f"{where}.max_gap_ratio must lie between 0 and 1")
+    for key in ("max_gap_ratio", "totals_tolerance"):
+        if not 0 <= getattr(destination, key) <= 1:
+            raise ConfigError(doing, f"{where}.{key} must lie between 0 and 1")
     if destination.min_gap < 0 or destination.incident_min < 1:
         raise ConfigError(doing, f"{where}.min_gap and incident_min must be positive")
 
@@ -126,10 +121,27 @@ def _check_receipts(
     formats = ["auto", *(known.name for known in RECEIPTS_FORMATS)]
     _check_patterns(f"{where}.receipts", destination.receipts, config, doing)
     _check_known(f"{where}.receipts_format", destination.receipts_format, formats, doing)
+    if destination.receipts_format == ApiLog.name and api_log_reader(destination.type) is None:
+        raise ConfigError(
+            doing,
+            f"{where}.receipts_format is {ApiLog.name!r}, and type {destination.type} has no "
+            "reader for its API log",
+            "bring the outcomes in a generic feed, or in a format of RudderStack or Segment",
+        )
     for column in destination.receipts_columns:
         _check_known(f"{where}.receipts_columns", column, COLUMNS, doing)
     for word, outcome in destination.receipts_outcomes.items():
         _check_known(f"{where}.receipts_outcomes.{word}", outcome, OUTCOMES, doing)
+    for index, feed in enumerate(destination.totals):
+        _check_totals(f"{where}.totals[{index}]", feed, config, doing)
+
+
+def _check_totals(where: str, feed: TotalsFeed, config: Config, doing: str) -> None:
+    formats = ["auto", *(known.name for known in TOTALS_FORMATS)]
+    _check_patterns(f"{where}.paths", feed.paths, config, doing)
+    _check_known(f"{where}.format", feed.format, formats, doing)
+    for column in feed.columns:
+        _check_known(f"{where}.columns", column, TOTAL_COLUMNS, doing)
 
 
 def _check_known(key: str, name: str, known: Iterable[str], doing: str) -> None:
@@ -146,7 +158,7 @@ def _check_patterns(key: str, patterns: list[str], config: Config, doing: str) -
                 raise ConfigError(
                     doing,
                     f"{key} has {pattern!r}, which lies inside {folder}, where the archiver writes",
-                    "keep inbound files in a folder of their own",
+                    "keep files that it reads in a folder of their own",
                 )
 
 

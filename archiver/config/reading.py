@@ -12,32 +12,43 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from archiver.config.checks import check, nearest, own_folder
+from archiver.config.checks import check, own_folder
+from archiver.config.nearest import nearest
 from archiver.config.settings import (
     ArchiveSettings,
     Config,
     DestinationSettings,
+    PrivacySettings,
     SourceSettings,
     WarehouseSettings,
 )
 from archiver.errors import ConfigError
+from archiver.values import parse_instant
 
 PREFIX = "ARCHIVER_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION_KEYS = {"retry_window", "provisional_after", "max_age", "dedup_window"}
+_DURATION_KEYS = {
+    "retry_window",
+    "provisional_after",
+    "max_age",
+    "dedup_window",
+    "arrival_lag",
+}
+_WITH_OFFSET = re.compile(r"[T ]\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)\s*", re.IGNORECASE)
 # More is a slip, and leads out of the calendar.
 _LONGEST = timedelta(days=36_500)
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "archive": ArchiveSettings,
     "warehouse": WarehouseSettings,
+    "privacy": PrivacySettings,
     "sources": SourceSettings,
     "destinations": DestinationSettings,
 }
@@ -67,6 +78,7 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
     _override(raw, environment, doing)
     _refuse_unknown(raw, doing)
     _read_durations(raw, doing)
+    _read_instants(raw, doing)
     settings: dict[str, Any] = {
         where: _converted(table, kind, where, doing) for where, kind, table in _tables(raw, doing)
     }
@@ -78,6 +90,7 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
         destinations={
             name: settings[f"destinations.{name}"] for name in raw.get("destinations", {})
         },
+        erased=settings["privacy"].erased,
     )
     check(config, doing)
     return config
@@ -122,10 +135,55 @@ def _refuse_unknown(raw: dict[str, Any], doing: str) -> None:
         if section not in _SECTIONS:
             raise ConfigError(doing, f"unknown key {section!r}", nearest(section, _SECTIONS))
     for where, kind, table in _tables(raw, doing):
-        known = list(kind.__struct_fields__)  # type: ignore[attr-defined]
-        for key in table:
-            if key not in known:
-                raise ConfigError(doing, f"unknown key {key!r} in [{where}]", nearest(key, known))
+        _refuse_unknown_in(where, kind, table, doing)
+
+
+def _refuse_unknown_in(where: str, kind: type, table: dict[str, Any], doing: str) -> None:
+    """Refuse an unknown key of a table, or of the tables listed in it."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            raise ConfigError(doing, f"unknown key {key!r} in [{where}]", nearest(key, fields))
+        elements = get_args(fields[key].type)
+        if not elements or not hasattr(elements[0], "__struct_fields__"):
+            continue
+        if not isinstance(value, list):
+            raise ConfigError(
+                doing,
+                f"{where}.{key} must be a list of tables",
+                f"write [[{where}.{key}]], or {key} = [{{ … }}]",
+            )
+        for index, inner in enumerate(value):
+            if isinstance(inner, dict):
+                _refuse_unknown_in(f"{where}.{key}[{index}]", elements[0], inner, doing)
+
+
+def _read_instants(raw: dict[str, Any], doing: str) -> None:
+    """Read each `until` of a zone: without an offset it would be an hour of nobody's clock."""
+    for where, _, table in _tables(raw, doing):
+        for index, zone in enumerate(table.get("account_timezone_before", ())):
+            if not isinstance(zone, dict) or "until" not in zone:
+                continue
+            instant = _instant(zone["until"])
+            if instant is None:
+                raise ConfigError(
+                    doing,
+                    f"{where}.account_timezone_before[{index}].until is {str(zone['until'])!r}, "
+                    "which is no instant with an offset",
+                    "write 2026-02-01T00:00:00Z, or 2026-02-01T00:00:00-05:00",
+                )
+            zone["until"] = instant
+
+
+def _instant(value: object) -> datetime | None:
+    if isinstance(value, str):
+        return parse_instant(value) if _WITH_OFFSET.search(value) else None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return None
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _read_durations(raw: dict[str, Any], doing: str) -> None:

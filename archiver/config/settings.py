@@ -8,6 +8,9 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from archiver.account_days import Zone
+from archiver.config.rule_settings import Condition, MatchKeySettings, RuleSettings, ZoneBefore
+from archiver.config.totals_settings import TotalsFeed
 from archiver.errors import ConfigError
 
 S = TypeVar("S")
@@ -25,6 +28,16 @@ class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "data/warehouse"
 
 
+class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[privacy]`: people who asked to be forgotten.
+
+    Attributes:
+        erased: files or globs of ids, one per line: `userId`, `anonymousId` or `messageId`.
+    """
+
+    erased: list[str] = []
+
+
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[sources.NAME]`: where inbound files come from.
 
@@ -32,11 +45,13 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
         paths: files, folders or globs.
         format: `auto` detects by content; a format's name forces it.
         max_bad_ratio: share of bad records in one file above which `ingest` exits 4.
+        arrival_lag: how late its files may come; younger hours are not judged to be silent.
     """
 
     paths: list[str] = []
     format: str = "auto"
     max_bad_ratio: float = 0.01
+    arrival_lag: timedelta = timedelta(hours=6)
 
 
 class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,21 +59,31 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         type: kind of destination, as `tiktok-events`.
-        account_timezone: IANA zone of the ad account; account days are its calendar days.
+        account_timezone: IANA zone of the ad account today; account days are its calendar days.
+        account_timezone_before: the zones that it had before, each until an instant.
         sources: the sources whose events count; empty for all.
         preset: whose event names, ids and fields are meant.
+        rules: which events count, before those of the preset.
+        match_keys: where the event id is, the first that an event has; empty: the preset's.
+        filter: conditions that must all hold; where one does not, the conversion is suppressed.
+        test_events: conditions any of which makes an event a test, which is suppressed.
+        consent_categories: what a person must have agreed to; empty: consent is not looked at.
         event_source, event_source_id: the event set at the destination, needed by `backfill`.
         pixel: what the site's browser pixel does (DESIGN §7); a web destination must say.
-        integration: the destination's name in Segment's `integrations`; the type knows a default.
+        integration: the destination's name in `integrations`; the type knows a default.
         retry_window: how long the hub retries.
         provisional_after: age below which a day is marked provisional.
         max_age: oldest event that the destination takes; the type knows a default, if any.
         dedup_window: how long the destination recognises a repeated event.
         receipts: files, folders or globs of the receipts feed.
         receipts_format: `auto`, or a receipts format's name.
-        receipts_columns: our column name to the feed's, for generic feeds.
-        receipts_outcomes: the feed's word to our outcome, for generic feeds.
-        reports: whether the feed reports `all` attempts or `failures` only.
+        receipts_columns: our column name to the feed's.
+        receipts_outcomes: the feed's word to our outcome.
+        receipts_filter: the feed's column to the value that makes a record this destination's.
+        totals: feeds of counts by day.
+        reports: whether the feed reports `all` attempts, `failures` only, or there are `totals`
+            only.
+        totals_tolerance: share of a day's conversions by which a total may be short.
         coverage: what the feed's silence means (DESIGN §4).
         max_gap_ratio, min_gap: a day above both makes `reconcile` exit 3.
         incident_min: conversions below which an hour neither starts nor ends an incident.
@@ -66,8 +91,14 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str
     account_timezone: str
+    account_timezone_before: list[ZoneBefore] = []
     sources: list[str] = []
     preset: str = "segment"
+    rules: list[RuleSettings] = []
+    match_keys: list[MatchKeySettings] = []
+    filter: list[Condition] = []
+    test_events: list[Condition] = []
+    consent_categories: list[str] = []
     event_source: str = "web"
     event_source_id: str | None = None
     pixel: Literal["none", "same_id", "other_id"] | None = None
@@ -80,11 +111,23 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
     receipts_format: str = "auto"
     receipts_columns: dict[str, str] = {}
     receipts_outcomes: dict[str, str] = {}
-    reports: Literal["all", "failures"] = "all"
+    receipts_filter: dict[str, str] = {}
+    totals: list[TotalsFeed] = []
+    reports: Literal["all", "failures", "totals"] = "all"
+    totals_tolerance: float = 0.02
     coverage: Literal["infer", "daily", "complete"] = "infer"
     max_gap_ratio: float = 0.01
     min_gap: int = 5
     incident_min: int = 10
+
+    @property
+    def zones(self) -> list[Zone]:
+        """The account's zones in their order; the last is today's."""
+        before = sorted(self.account_timezone_before, key=lambda past: past.until)
+        starts = [None, *(past.until for past in before)]
+        ends = [*(past.until for past in before), None]
+        names = [*(past.zone for past in before), self.account_timezone]
+        return [Zone(*zone) for zone in zip(starts, ends, names, strict=True)]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +137,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         path: the configuration file, absolute.
         archive_root, warehouse_path: absolute folders.
         sources, destinations: settings by name.
+        erased: files or globs of ids whose events must not be delivered.
     """
 
     path: Path
@@ -101,6 +145,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     warehouse_path: Path
     sources: dict[str, SourceSettings]
     destinations: dict[str, DestinationSettings]
+    erased: list[str] = []
 
     @property
     def own_folders(self) -> tuple[Path, Path]:

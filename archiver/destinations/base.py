@@ -1,8 +1,9 @@
 """What the rest of archiver asks of a destination, and the small types that it answers with.
 
 A destination is one object that meets `Destination`, in a file of its own, and one line in
-`archiver.destinations.DESTINATIONS`. It knows names, fields, limits and replies; it reads no
-files, sends nothing and knows no clock.
+`archiver.destinations.DESTINATIONS`. One whose direct API log can be judged is an `ApiLogReader`
+too; one for which a backfill can be written is a `RequestBuilder`. It knows names, fields, limits
+and replies; it reads no files, sends nothing and knows no clock.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 Outcome = Literal["accepted", "rejected", "failed", "unknown"]
 Confidence = Literal["high", "medium", "low", "none"]
+T = TypeVar("T")
 
 # Without a code in the body these say that nothing was taken; any other reply may have landed.
 # Source: DESIGN §4.
@@ -69,12 +71,12 @@ class Limits:
     """What one request may hold.
 
     Attributes:
-        max_events: events in one request.
+        max_events: events in one request; None where no limit is documented.
         max_body_bytes: size of the request body; None where no limit is documented.
         max_age: age of the oldest event at sending time; None where no limit is documented.
     """
 
-    max_events: int
+    max_events: int | None
     max_body_bytes: int | None
     max_age: timedelta | None
 
@@ -135,6 +137,8 @@ class RequestItem:
         event_time: when it happened, UTC; None where absent or unreadable.
         value: amount, scale 18; None where absent or unreadable.
         currency: as sent; None where absent or no text.
+        rehearsal: code of a request that only asks whether it would be taken, as `validate_only`:
+            nothing is recorded, whatever the reply says; None: the reply decides.
     """
 
     event_id: str | None
@@ -142,6 +146,7 @@ class RequestItem:
     event_time: datetime | None
     value: Decimal | None
     currency: str | None
+    rehearsal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,8 @@ class BuiltEvent:
     """An event in the destination's form.
 
     Attributes:
-        item: its JSON, ready for `Destination.request_body`; the same bytes for the same payload.
+        item: its JSON, ready for `RequestBuilder.request_body`; the same bytes for the same
+            payload.
         event_id: the id in it.
         event_name: the destination's event name in it.
         event_time: when it happened, UTC, as exact as the payload says.
@@ -193,15 +199,14 @@ class BuiltEvent:
 
 
 class Destination(Protocol):
-    """Everything that archiver knows about one kind of destination.
+    """What archiver knows about every kind of destination.
 
     Attributes:
         type: name in the configuration.
         presets: whose mappings are known.
-        event_sources: values of `event_source` that are known.
-        dedup_window: how long a repeated event is recognised; None where it is not.
-        request_url: where requests are posted.
-        request_headers: the headers of a request.
+        event_sources: values of `event_source` that are known; empty where any is taken.
+        dedup_window: how long a repeated event is recognised; None where it is not, or for a time
+            that is not known.
         documentation: what is known, and from where.
     """
 
@@ -213,10 +218,6 @@ class Destination(Protocol):
     def event_sources(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def dedup_window(self) -> timedelta | None: ...  # noqa: D102
-    @property
-    def request_url(self) -> str: ...  # noqa: D102
-    @property
-    def request_headers(self) -> tuple[Header, ...]: ...  # noqa: D102
     @property
     def documentation(self) -> tuple[Fact, ...]: ...  # noqa: D102
 
@@ -232,16 +233,19 @@ class Destination(Protocol):
         """
         ...
 
-    def integration_name(self, event_source: str) -> str:
-        """The destination's key in Segment's `integrations`.
+    def integration_name(self, event_source: str, preset: str) -> str | None:
+        """The destination's key in an event's `integrations`, as the preset's hub names it.
+
+        Returns:
+            The name, exactly; None where none is known, so that only `All` counts.
 
         Raises:
-            ValueError: unknown event source.
+            ValueError: unknown event source or preset.
         """
         ...
 
     def rules(self, preset: str) -> tuple[Rule, ...]:
-        """The inbound events that must reach the destination.
+        """The inbound events that must reach the destination; empty where only the user knows.
 
         Raises:
             ValueError: unknown preset; the message names the known ones.
@@ -255,6 +259,11 @@ class Destination(Protocol):
             ValueError: unknown preset; the message names the known ones.
         """
         ...
+
+
+@runtime_checkable
+class ApiLogReader(Destination, Protocol):
+    """A destination whose logged requests and replies can be judged."""
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart.
@@ -286,6 +295,24 @@ class Destination(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class RequestBuilder(Destination, Protocol):
+    """A destination for which a backfill can be written.
+
+    Attributes:
+        buildable_presets: the presets whose events can be put into the destination's form.
+        request_url: where requests are posted.
+        request_headers: the headers of a request.
+    """
+
+    @property
+    def buildable_presets(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def request_url(self) -> str: ...  # noqa: D102
+    @property
+    def request_headers(self) -> tuple[Header, ...]: ...  # noqa: D102
+
     def build_event(self, payload: bytes, destination_event: str) -> BuiltEvent:
         """Put one inbound event into the destination's form.
 
@@ -294,8 +321,8 @@ class Destination(Protocol):
             destination_event: the name from the rule that selected it.
 
         Raises:
-            UnsendableEvent: no usable time or id, or no readable event.
-            ValueError: a name that no rule has.
+            UnsendableEvent: no usable time or id, no readable event, or a name whose fields are
+                not known.
         """
         ...
 
@@ -307,3 +334,14 @@ class Destination(Protocol):
 def outcome_of_status(http_status: int | None) -> Outcome:
     """The outcome where the body has no code: 401, 403, 429, 500, 503 failed, all else unknown."""
     return "failed" if http_status in _FAILED_STATUSES else "unknown"
+
+
+def known(table: Mapping[str, T], name: str, what: str, destination_type: str) -> T:
+    """Look a name up in what a destination knows.
+
+    Raises:
+        ValueError: the table does not have it; the message names those that it has.
+    """
+    if name not in table:
+        raise ValueError(f"{destination_type} knows no {what} {name!r} (known: {', '.join(table)})")
+    return table[name]

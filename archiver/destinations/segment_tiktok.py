@@ -106,16 +106,16 @@ def build_web_event(payload: bytes, destination_event: str) -> BuiltEvent:
 
     Args:
         payload: the inbound event's JSON text.
-        destination_event: TikTok's event name, one of those in `WEB_RULES`.
+        destination_event: TikTok's event name.
 
     Raises:
-        UnsendableEvent: no usable `timestamp` or `messageId`, or no readable JSON object.
-        ValueError: a name that no rule has.
+        UnsendableEvent: no usable `timestamp` or `messageId`, no readable JSON object, or a name
+            that only a mapping of the user's own sends.
     """
     if destination_event not in _CONTENTS:
-        known = ", ".join(sorted(_CONTENTS))
-        raise ValueError(
-            f"the segment preset sends no TikTok event {destination_event!r} (known: {known})"
+        raise UnsendableEvent(
+            f"is {destination_event!r}, which Segment's presets do not send: how the mapping that "
+            "does fills its fields is not known"
         )
     event = read_event(payload)
     event_id = id_of(bytes(event.messageId))

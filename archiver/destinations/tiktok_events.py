@@ -1,11 +1,14 @@
-"""TikTok Events API 2.0: requests, limits, replies. So far for web events with preset `segment`."""
+"""TikTok Events API 2.0, web events: names, limits, requests, replies.
+
+Requests are built as Segment's mapping does (preset `segment`), not yet as RudderStack's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -19,16 +22,56 @@ from archiver.destinations.base import (
     RequestItem,
     Rule,
     Settings,
+    known,
 )
-from archiver.destinations.json_text import id_of, repair_unicode, text_of
+from archiver.destinations.json_text import id_of
+from archiver.destinations.logged_requests import decoded_body, decoded_event
 from archiver.destinations.segment_tiktok import INTEGRATION, WEB_RULES, build_web_event
 from archiver.destinations.tiktok_replies import judge
 from archiver.values import parse_amount, parse_instant
 
-T = TypeVar("T")
+# RudderStack lower-cases and trims the event's name before it looks it up; what its map does not
+# have goes out only where the user switched custom events on, or mapped it in the dashboard.
+# Source: rudderlabs/rudder-transformer, tiktok_ads/config.js (eventNameMapping), transformV2.js.
+RUDDERSTACK_RULES = tuple(
+    Rule("track", event, name, is_folded=True)
+    for event, name in (
+        ("Order Completed", "PlaceAnOrder"),
+        ("Checkout Step Completed", "CompletePayment"),
+        ("Checkout Started", "InitiateCheckout"),
+        ("Payment Info Entered", "AddPaymentInfo"),
+        ("Product Added", "AddToCart"),
+        ("Product Added to Wishlist", "AddToWishlist"),
+        ("Application Approval", "ApplicationApproval"),
+        ("Submit Application", "SubmitApplication"),
+        ("Start Trial", "StartTrial"),
+        ("ViewContent", "ViewContent"),
+        ("ClickButton", "ClickButton"),
+        ("Search", "Search"),
+        ("Contact", "Contact"),
+        ("Download", "Download"),
+        ("SubmitForm", "SubmitForm"),
+        ("CompleteRegistration", "CompleteRegistration"),
+        ("Subscribe", "Subscribe"),
+        ("Purchase", "Purchase"),
+        ("Lead", "Lead"),
+        ("CustomizeProduct", "CustomizeProduct"),
+        ("FindLocation", "FindLocation"),
+        ("Schedule", "Schedule"),
+    )
+)
 
-_RULES = {"segment": WEB_RULES}
-_MATCH_KEYS = {"segment": (MatchKey("messageId"),)}
+_TYPE = "tiktok-events"
+_RULES = {"segment": WEB_RULES, "rudderstack": RUDDERSTACK_RULES}
+_MATCH_KEYS = {
+    "segment": (MatchKey("messageId"),),
+    "rudderstack": (
+        MatchKey("properties.eventId"),
+        MatchKey("properties.event_id"),
+        MatchKey("messageId"),
+    ),
+}
+_INTEGRATIONS = {"segment": INTEGRATION, "rudderstack": "TikTok Ads"}
 _LIMITS = {"web": Limits(max_events=1000, max_body_bytes=None, max_age=None)}
 _PARTNER = "Segment"
 
@@ -52,7 +95,17 @@ _FACTS = (
          "RudderStack, stape-io/tiktok-tag issue 10", "high"),
     Fact("one bad event", "code 40002, probably for the whole request",
          "RudderStack's fixtures", "medium"),
-    Fact("field mapping", "as Segment's published default mapping, quirks included",
+    Fact("names (rudderstack)", "Order Completed is PlaceAnOrder, Checkout Step Completed is "
+         "CompletePayment; names compare without case and surrounding white space; what the "
+         "dashboard maps otherwise needs rules of its own",
+         "rudderlabs/rudder-transformer tiktok_ads", "high"),
+    Fact("id (rudderstack)", "properties.eventId, properties.event_id, messageId, in that order",
+         "rudderlabs/rudder-transformer TikTokTrackV2.json", "high"),
+    Fact("integrations", "the key is TikTok Conversions at Segment, TikTok Ads at RudderStack, "
+         "exactly as written",
+         "segmentio/action-destinations; rudderlabs/rudder-integrations-config db-config.json",
+         "high"),
+    Fact("field mapping (segment)", "as Segment's published default mapping, quirks included",
          "segmentio/action-destinations 3.497", "high"),
 )  # fmt: skip
 
@@ -71,14 +124,14 @@ class _LoggedItem(msgspec.Struct):
 _EMPTY = _LoggedItem()
 _body_decoder = msgspec.json.Decoder(_LoggedBody)
 _item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class TikTokEvents:
-    """TikTok Events API 2.0, `type = "tiktok-events"` (see `Destination`)."""
+    """TikTok Events API 2.0, `type = "tiktok-events"` (see `RequestBuilder`)."""
 
-    type = "tiktok-events"
+    type = _TYPE
     presets = tuple(_RULES)
+    buildable_presets = ("segment",)
     event_sources = tuple(_LIMITS)
     dedup_window: timedelta | None = timedelta(hours=48)
     request_url = "https://business-api.tiktok.com/open_api/v1.3/event/track/"
@@ -90,40 +143,29 @@ class TikTokEvents:
 
     def limits(self, event_source: str) -> Limits:
         """1,000 events; no limit of bytes or age is documented for web events."""
-        return _known(_LIMITS, event_source, "event_source")
+        return known(_LIMITS, event_source, "event_source", _TYPE)
 
     def takes_pixel(self, event_source: str) -> bool:
         """Web events may have a browser twin."""
-        _known(_LIMITS, event_source, "event_source")
+        known(_LIMITS, event_source, "event_source", _TYPE)
         return event_source == "web"
 
-    def integration_name(self, event_source: str) -> str:
+    def integration_name(self, event_source: str, preset: str) -> str | None:
         """Segment names each of TikTok's destinations differently; web is TikTok Conversions."""
-        _known(_LIMITS, event_source, "event_source")
-        return INTEGRATION
+        known(_LIMITS, event_source, "event_source", _TYPE)
+        return known(_INTEGRATIONS, preset, "preset", _TYPE)
 
     def rules(self, preset: str) -> tuple[Rule, ...]:
         """The inbound events of a preset, one TikTok name each."""
-        return _known(_RULES, preset, "preset")
+        return known(_RULES, preset, "preset", _TYPE)
 
     def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
         """Where a preset takes `event_id` from."""
-        return _known(_MATCH_KEYS, preset, "preset")
+        return known(_MATCH_KEYS, preset, "preset", _TYPE)
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `data`."""
-        try:
-            if not isinstance(body, bytes):
-                body = _encoder.encode(body)
-            elif body.lstrip()[:1] == b'"':
-                body = text_of(body).encode()
-            try:
-                data = _body_decoder.decode(body).data
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                data = _body_decoder.decode(repair_unicode(body)).data
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            raise ValueError("the request body is no JSON object with a list `data`") from None
-        return [_request_item(bytes(raw)) for raw in data]
+        return [_request_item(bytes(raw)) for raw in decoded_body(body, _body_decoder, "data").data]
 
     def judge(self, http_status: int | None, reply: bytes | None, items: int) -> Reply:
         """Decide by the body's `code`; the table is in `tiktok_replies`."""
@@ -144,7 +186,7 @@ class TikTokEvents:
 
 
 def _request_item(raw: bytes) -> RequestItem:
-    item = _logged_item(raw)
+    item = decoded_event(raw, _item_decoder, _EMPTY)
     properties = item.properties if isinstance(item.properties, dict) else {}
     currency = properties.get("currency")
     return RequestItem(
@@ -154,22 +196,3 @@ def _request_item(raw: bytes) -> RequestItem:
         value=parse_amount(properties.get("value")),
         currency=currency if isinstance(currency, str) else None,
     )
-
-
-def _logged_item(raw: bytes) -> _LoggedItem:
-    try:
-        return _item_decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    except (ArithmeticError, RecursionError):
-        return _EMPTY
-    try:
-        return _item_decoder.decode(repair_unicode(raw))
-    except (msgspec.MsgspecError, ArithmeticError, RecursionError):
-        return _EMPTY
-
-
-def _known(table: Mapping[str, T], name: str, what: str) -> T:
-    if name not in table:
-        raise ValueError(f"tiktok-events knows no {what} {name!r} (known: {', '.join(table)})")
-    return table[name]

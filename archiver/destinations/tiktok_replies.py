@@ -28,15 +28,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from archiver.destinations.base import Outcome, Reply, Verdict, outcome_of_status
-from archiver.destinations.json_text import repair_unicode, text_of
+from archiver.destinations.base import Outcome, Reply, Verdict
+from archiver.destinations.logged_requests import text_or_none
+from archiver.destinations.reply_bodies import judged_by_status, read_reply, whole_number
 
 _ACCEPTED = 0
 _BAD_PARAMETER = 40002
 
 # `Batch.0.properties.contents.0.content_id: …`, `data.3.event_time …`, `data[3] …`
 _ROW = re.compile(r"\b(?:batch|data)(?:\.([0-9]+)\b|\[([0-9]+)\])", re.IGNORECASE)
-_CODE = re.compile(r"-?[0-9]{1,9}")
 
 
 class _Body(msgspec.Struct):
@@ -45,16 +45,17 @@ class _Body(msgspec.Struct):
     request_id: Any = None
 
 
+_decoder = msgspec.json.Decoder(_Body)
+
+
 def judge(http_status: int | None, reply: bytes | None, items: int) -> Reply:
-    """Decide what a reply means for each of `items` events (see `Destination.judge`)."""
-    body = _read(reply)
-    message = body.message if isinstance(body.message, str) and body.message else None
-    request_id = body.request_id if isinstance(body.request_id, str) and body.request_id else None
-    code = _number(body.code)
+    """Decide what a reply means for each of `items` events (see `ApiLogReader.judge`)."""
+    body = read_reply(reply, _decoder) or _Body()
+    message = text_or_none(body.message)
+    request_id = text_or_none(body.request_id)
+    code = whole_number(body.code)
     if code is None:
-        status = "no_reply" if http_status is None else str(http_status)
-        verdict = Verdict(outcome_of_status(http_status), status, message)
-        return Reply(request_id, (verdict,) * items)
+        return judged_by_status(http_status, items, message, request_id)
     verdict = Verdict(_outcome(code), str(code), message)
     if code != _BAD_PARAMETER:
         return Reply(request_id, (verdict,) * items)
@@ -74,22 +75,3 @@ def _outcome(code: int) -> Outcome:
 
 def _rows(message: str) -> set[int]:
     return {int(dotted or bracketed) for dotted, bracketed in _ROW.findall(message)}
-
-
-def _read(reply: bytes | None) -> _Body:
-    if not reply:
-        return _Body()
-    try:
-        if reply.lstrip()[:1] == b'"':
-            reply = text_of(reply).encode()
-        return msgspec.json.decode(repair_unicode(reply), type=_Body)
-    except (msgspec.MsgspecError, RecursionError):
-        return _Body()
-
-
-def _number(code: object) -> int | None:
-    if isinstance(code, str) and _CODE.fullmatch(code.strip()):
-        return int(code)
-    if isinstance(code, bool) or not isinstance(code, int | float) or code % 1:
-        return None
-    return int(code)

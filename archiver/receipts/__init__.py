@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from archiver.receipts.api_log import ApiLog
 from archiver.receipts.base import (
     REASONS,
     BadRecord,
+    ParquetFeed,
     Parsed,
     Receipt,
     ReceiptFormat,
     ReceiptSettings,
     UnreadableReceiptsError,
 )
-from archiver.receipts.generic import GenericCsv, GenericNdjson
-from archiver.receipts.records import first_line
+from archiver.receipts.generic import GenericCsv, GenericNdjson, GenericParquet
+from archiver.receipts.records import beginning
+from archiver.receipts.rudderstack_errors import RudderstackErrors
+from archiver.receipts.rudderstack_failed_records import RudderstackFailedRecords
+from archiver.receipts.rudderstack_states import RudderstackStates
+from archiver.receipts.segment_multistatus import SegmentMultistatus
 
 __all__ = [
     "FORMATS",
+    "ONLY_FAILURES",
     "REASONS",
     "BadRecord",
     "Parsed",
@@ -25,17 +33,30 @@ __all__ = [
     "ReceiptSettings",
     "UnreadableReceiptsError",
     "choose",
+    "choose_by_columns",
 ]
 
 # In the order in which they are tried; adding one is one file and one line here.
-FORMATS: tuple[ReceiptFormat, ...] = (ApiLog(), GenericNdjson(), GenericCsv())
+FORMATS: tuple[ReceiptFormat, ...] = (
+    ApiLog(),
+    SegmentMultistatus(),
+    RudderstackFailedRecords(),
+    RudderstackErrors(),
+    RudderstackStates(),
+    GenericNdjson(),
+    GenericCsv(),
+    GenericParquet(),
+)
+
+# Formats that tell of failures only, so that silence means something else than in the others.
+ONLY_FAILURES = frozenset({RudderstackErrors.name, RudderstackFailedRecords.name})
 
 
 def choose(first_record: bytes, forced: str | None = None) -> ReceiptFormat:
     """The format that is forced by name, or else the first that recognises the content.
 
     Args:
-        first_record: the file's first line; more of the file does no harm. A file without
+        first_record: the file's beginning: its first line, better some more. A file without
             records suits every format.
         forced: a format's name; None or `auto` to detect.
 
@@ -49,10 +70,31 @@ def choose(first_record: bytes, forced: str | None = None) -> ReceiptFormat:
             if known.name == forced:
                 return known
         raise ValueError(f"there is no receipts format {forced!r}; known: {names}")
-    line = first_line(first_record)
+    line = beginning(first_record)
     for known in FORMATS:
         if not line or known.detect(line):
             return known
     raise UnreadableReceiptsError(
         "no receipts format recognises its first line", f"name one as receipts_format: {names}"
     )
+
+
+def choose_by_columns(names: Collection[str], forced: str | None = None) -> ParquetFeed:
+    """The format of a Parquet file: forced by name, or the first that its columns fit.
+
+    Args:
+        names: the file's columns.
+        forced: a format's name; None or `auto` to detect.
+
+    Raises:
+        UnreadableReceiptsError: the forced format does not come as Parquet.
+    """
+    if forced not in (None, "auto"):
+        known = choose(b"", forced)
+        if isinstance(known, ParquetFeed):
+            return known
+        raise UnreadableReceiptsError(
+            f"it is a Parquet file, which {known.name} cannot be", "name another receipts_format"
+        )
+    feeds = (known for known in FORMATS if isinstance(known, ParquetFeed))
+    return next(known for known in feeds if known.has_columns(names))

@@ -5,19 +5,29 @@
 
 Bodies are objects, or strings that hold the body's text; a missing or null `response_body` means
 that no reply came. What a reply says about each event is judged by the destination.
+
+One log may hold the requests of several destinations: `destination` has the name that one has in
+the configuration, or its type, without regard to case; without it the request is this
+destination's. A request to another configured destination holds no receipt here, since that one
+imports the same file itself; a name that no configured destination has is a bad record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
 
 import msgspec
 
-from archiver.destinations import destination
-from archiver.destinations.base import Reply, RequestItem
+from archiver.destinations import api_log_reader
+from archiver.destinations.base import ApiLogReader, Verdict
 from archiver.destinations.json_text import text_of
-from archiver.receipts.base import BadRecord, Parsed, Receipt, ReceiptSettings
+from archiver.receipts.base import (
+    BadRecord,
+    Parsed,
+    Receipt,
+    ReceiptSettings,
+    UnreadableReceiptsError,
+)
 from archiver.receipts.records import (
     ABSENT,
     attempt_value,
@@ -27,18 +37,6 @@ from archiver.receipts.records import (
     text_value,
 )
 from archiver.values import parse_instant
-
-
-class Judge(Protocol):
-    """The part of a destination that reads its requests and replies."""
-
-    def request_items(self, body: bytes) -> list[RequestItem]:
-        """The events of a request body, in order; ValueError where it is not one."""
-        ...
-
-    def judge(self, http_status: int | None, reply: bytes | None, items: int) -> Reply:
-        """One verdict per event; reply None where none came."""
-        ...
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -51,16 +49,9 @@ class _Request(msgspec.Struct, gc=False):
 
 
 class ApiLog:
-    """One JSON object per request.
-
-    Args:
-        judge_of: destination type to the judge of its replies.
-    """
+    """One JSON object per request."""
 
     name = "api-log"
-
-    def __init__(self, judge_of: Callable[[str], Judge] = destination) -> None:
-        self._judge_of = judge_of
 
     def detect(self, first_record: bytes) -> bool:
         """An object with a `request_body`, or a broken one that shows that key."""
@@ -74,9 +65,19 @@ class ApiLog:
     def read(
         self, lines: Iterator[bytes], settings: ReceiptSettings
     ) -> Iterator[Parsed | BadRecord]:
-        """Yield one receipt per event of each request, by position."""
-        judge = self._judge_of(settings.destination_type)
-        ours = {settings.destination.casefold(), settings.destination_type.casefold()}
+        """Yield one receipt per event of each request, by position.
+
+        Raises:
+            UnreadableReceiptsError: the destination's type has nothing that judges replies.
+        """
+        reader = api_log_reader(settings.destination_type)
+        if reader is None:
+            raise UnreadableReceiptsError(
+                f"it is an API log, and destinations of type {settings.destination_type} have no "
+                "reader for theirs",
+                "bring the outcomes in a generic feed, or in a format of RudderStack or Segment: "
+                "see receipts_format",
+            )
         decoder = msgspec.json.Decoder(_Request)
         for number, data in numbered(lines):
             decoded = decode_object(decoder, number, data)
@@ -85,7 +86,8 @@ class ApiLog:
                 continue
             request, text = decoded
             try:
-                receipts = _receipts(request, judge, ours, number, text)
+                is_ours = _is_ours(text_value(request.destination), settings)
+                receipts = _receipts(request, reader, number, text) if is_ours else []
             except _Refused as refused:
                 yield BadRecord(number, refused.reason, refused.detail, data)
             except RecursionError:
@@ -103,12 +105,21 @@ class _Refused(Exception):
         self.detail = detail
 
 
-def _receipts(
-    request: _Request, judge: Judge, ours: set[str], number: int, text: str
-) -> list[Receipt]:
-    named = text_value(request.destination)
-    if named is not None and named.strip().casefold() not in ours:
-        raise _Refused("other_destination", f"{named[:40]!r}")
+def _is_ours(named: str | None, settings: ReceiptSettings) -> bool:
+    """Whether a request is to this destination, and not to another that is configured."""
+    if named is None:
+        return True
+    folded = named.strip().casefold()
+    if folded == settings.destination.casefold():
+        return True
+    if folded in settings.others:
+        return False
+    if folded == settings.destination_type.casefold():
+        return True
+    raise _Refused("other_destination", f"{named[:40]!r}")
+
+
+def _receipts(request: _Request, reader: ApiLogReader, number: int, text: str) -> list[Receipt]:
     sent_at = parse_instant(text_value(request.sent_at))
     if sent_at is None:
         raise _Refused("no_attempted_at", "sent_at is absent or not a time")
@@ -116,15 +127,17 @@ def _receipts(
     if body is None:
         raise _Refused("bad_request_body", "absent")
     try:
-        items = judge.request_items(body)
+        items = reader.request_items(body)
     except ValueError as error:
         raise _Refused("bad_request_body", str(error)[:200]) from None
     if not items:
         raise _Refused("no_events")
-    reply = judge.judge(_status(request.http_status), _body(request.response_body), len(items))
+    reply = reader.judge(_status(request.http_status), _body(request.response_body), len(items))
     attempt = attempt_value(text_value(request.attempt))
     receipts: list[Receipt] = []
-    for item, verdict in zip(items, reply.verdicts, strict=True):
+    for item, judged in zip(items, reply.verdicts, strict=True):
+        rehearsal = item.rehearsal
+        verdict = Verdict("failed", rehearsal, judged.message) if rehearsal else judged
         receipts.append(
             Receipt(
                 item.event_id,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import IO, Protocol, runtime_checkable
 
 import msgspec
 
@@ -43,6 +43,13 @@ REASONS: dict[str, str] = {
     "unknown_outcome": "the outcome is a word that the outcomes map does not know",
     "ragged_row": "the CSV row has more or fewer cells than the header",
     "malformed_row": "the CSV row breaks the quoting rules or a quote is never closed",
+    "no_filter_value": "the record has no value where receipts_filter looks for one",
+    "bad_document": "the JSON object is not what the API that it is said to come from returns",
+    "no_day": "no readable day, so the total cannot be placed in time",
+    "bad_count": "the count is missing, negative or no whole number",
+    "bad_value": "the total's amount is there and cannot be read",
+    "bad_reported_at": "the time of the total's report is there and cannot be read",
+    "unknown_kind": "the total is neither delivered, received nor attributed",
 }
 
 
@@ -81,7 +88,11 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """One record that was understood, with its receipts: at least one."""
+    """One record that was understood, with its receipts.
+
+    There are none where it is about another destination, whose own import has it, or about no
+    attempt, as a job that still waits for one.
+    """
 
     record_number: int
     receipts: list[Receipt]
@@ -124,9 +135,15 @@ class ReceiptSettings:
     Attributes:
         destination: the destination's name in the configuration.
         destination_type: its type, as `tiktok-events`, which judges logged replies.
-        columns: our column name to the feed's, for generic feeds; one left out has our name.
-        outcomes: the feed's word to our outcome, for generic feeds; empty: our four words.
-            Case and surrounding white space do not matter.
+        columns: our column name to the feed's; one left out has the format's own name for it, and
+            in generic feeds ours.
+        outcomes: the feed's word to our outcome. In generic feeds empty means our four words; in
+            others it overrides single words of the format. Case and surrounding white space do
+            not matter.
+        filter: the feed's column to the value that makes a record this destination's. Records
+            with another value are some other destination's, and hold no receipt here.
+        others: as `names_of_others` gives them: a record that names one of them is that
+            destination's, and holds no receipt here.
 
     Raises:
         ValueError: `columns` has a key that is none of ours, or `outcomes` such a value.
@@ -136,6 +153,8 @@ class ReceiptSettings:
     destination_type: str
     columns: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
+    filter: Mapping[str, str] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse a map that names what does not exist."""
@@ -148,6 +167,21 @@ class ReceiptSettings:
                     f"{word!r} stands for {outcome!r}, which is no outcome; "
                     f"known: {', '.join(OUTCOMES)}"
                 )
+
+
+def names_of_others(destination: str, types: Mapping[str, str]) -> frozenset[str]:
+    """What a record in a shared feed may call the configured destinations but one.
+
+    Args:
+        destination: the one whose feed is read.
+        types: name of each configured destination to its type.
+
+    Returns:
+        The others' names, and their types but for the destination's own, without regard to case.
+    """
+    others = {name for name in types if name != destination}
+    kinds = {types[name].casefold() for name in others} - {types[destination].casefold()}
+    return frozenset(name.casefold() for name in others) | kinds
 
 
 class ReceiptFormat(Protocol):
@@ -173,5 +207,27 @@ class ReceiptFormat(Protocol):
 
         Raises:
             UnreadableReceiptsError: the whole file cannot be read with these settings.
+        """
+        ...
+
+
+@runtime_checkable
+class ParquetFeed(Protocol):
+    """A receipts format that may also come as Parquet, of which a record is a row."""
+
+    name: str
+
+    def has_columns(self, names: Collection[str]) -> bool:
+        """Whether a Parquet file with these columns is of this format."""
+        ...
+
+    def read_parquet(
+        self, file: IO[bytes], settings: ReceiptSettings
+    ) -> Iterator[Parsed | BadRecord]:
+        """Turn a Parquet file into receipts, as `read` does with lines.
+
+        Args:
+            file: the file, decompressed and seekable.
+            settings: the feed's destination and maps.
         """
         ...

@@ -47,16 +47,16 @@ def open_rows(lines: Iterator[bytes]) -> tuple[list[str] | None, Iterator[Row]]:
         return None, iter(())
     source = _Lines(lines)
     source.push_back([first.removeprefix(BOM)])
-    header = next(_rows(source, _sniff(first), width=None))
+    delimiter = sniff(first.decode(errors="replace"))
+    header = next(_rows(source, delimiter, width=None))
     if header.cells is None:
         raise UnreadableReceiptsError(f"the header is no CSV: {header.reason} {header.detail}")
-    return header.cells, _rows(source, _sniff(first), width=len(header.cells))
+    return header.cells, _rows(source, delimiter, width=len(header.cells))
 
 
-def _sniff(header: bytes) -> str:
+def sniff(header: str) -> str:
     """The delimiter that splits the header into most columns; the comma where none does."""
-    text = header.decode(errors="replace")
-    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([text], delimiter=mark))))
+    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
 
 
 class _Lines:

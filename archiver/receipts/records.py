@@ -14,6 +14,8 @@ BOM = b"\xef\xbb\xbf"
 ABSENT = msgspec.Raw(b"null")
 
 _WHITE = b" \t\r\n"
+# Of a document that is spread over lines: enough for its first keys.
+_BEGINNING_BYTES = 4096
 
 T = TypeVar("T")
 _MAX_ATTEMPT = 2**31
@@ -31,6 +33,12 @@ def first_line(head: bytes) -> bytes:
     while head.startswith(BOM):
         head = head[len(BOM) :].lstrip(_WHITE)
     return head.split(b"\n", 1)[0].rstrip(_WHITE)
+
+
+def beginning(head: bytes) -> bytes:
+    """What tells a file's format: its first line, or more where that is but an opening brace."""
+    line = first_line(head)
+    return head[head.index(b"{") :][:_BEGINNING_BYTES] if line == b"{" else line
 
 
 def without_line_end(line: bytes) -> bytes:

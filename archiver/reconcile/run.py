@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,36 +17,70 @@ from archiver import __version__, resources
 from archiver.archive.store import Archive
 from archiver.archive.tables import COVERAGE, INBOUND_FILES, INBOUND_PATHS
 from archiver.config import Config, DestinationSettings
-from archiver.destinations import destination as destination_type
 from archiver.errors import CheckFailedError
-from archiver.warehouse.database import connect, create, run
+from archiver.reconcile.binding import bind_settings, dedup_window, max_age
+from archiver.warehouse.database import bind_files, connect, create, run, write_table
+from archiver.warehouse.erased import erased_fingerprint
 from archiver.warehouse.load import load
 from archiver.warehouse.publish import bind_archive
-from archiver.warehouse.rules import configured_rules, fingerprint
-from archiver.warehouse.runs import RunRecord, keep_run, runs_folder
+from archiver.warehouse.rules import configured_rules, fingerprint, fingerprint_of
+from archiver.warehouse.runs import (
+    RunRecord,
+    draft_run,
+    keep_run,
+    ledger_rows,
+    program_versions,
+    runs_folder,
+)
 
+# In this order; `judged` is the one that is written to a file at once: it has every conversion.
 _STEPS = (
+    "recurring_ids",
+    "recurring_conversions",
     "conversions",
+    "further_ids",
+    "aliases",
+    "unnamed_attempts",
+    "recurring_attempts",
+    "recurring_outcomes",
     "outcomes",
-    "attempted_ids",
+    "unmatched",
+    "attempted_names",
+    "shared_ids",
+    "slots",
     "sendable_conversions",
     "silences",
     "feed_days",
     "coverage",
+    "covered_slots",
     "judged",
     "reconciliation",
     "unarchived",
     "report_days",
     "daily_gaps",
     "daily_values",
+    "daily_totals",
+    "source_hours",
+    "hours",
+    "hour_incidents",
+    "silent_incidents",
+    "incident_conversions",
     "incidents",
     "incident_values",
+    "untimed",
+    "recurring_orders",
+    "findings",
 )
-_CHECKS = ("counts_add_up", "values_add_up", "one_status_per_conversion")
-_SQL = (
-    *(f"reconcile/{name}" for name in (*_STEPS, "no_time")),
-    *(f"checks/{name}" for name in _CHECKS),
+_CHECKS = (
+    "counts_add_up",
+    "values_add_up",
+    "one_status_per_conversion",
+    "nothing_left_out",
+    "totals_add_up",
+    "incidents_add_up",
+    "findings_have_conversions",
 )
+_SQL = (*(f"reconcile/{name}" for name in _STEPS), *(f"checks/{name}" for name in _CHECKS))
 
 
 @dataclass(frozen=True)
@@ -82,25 +118,17 @@ def reconcile(config: Config, archive: Archive, question: Question) -> Path:
     """
     names = [question.destination] if question.destination else sorted(config.destinations)
     settings = {name: config.destination(name) for name in names}
-    run_id = _run_id(config, archive, question, settings)
+    files = archive.read(INBOUND_FILES)
+    run_id = _run_id(config, archive, files, question, settings)
     load(config, archive)
     runs = runs_folder(config.warehouse_path)
     if (runs / run_id / "run.json").exists():
         return runs / run_id
+    draft = draft_run(runs, run_id)
     with connect(spill=config.warehouse_path / ".spill") as connection:
         bind_archive(connection, config, archive)
-        _bind_destinations(connection, settings)
-        _bind_vouched_ranges(connection)
-        parameters = {
-            "run_id": run_id,
-            "as_of": question.as_of,
-            "from_day": question.from_day,
-            "to_day": question.to_day,
-        }
-        connection.execute("DROP VIEW conversions")
-        for step in _STEPS:
-            create(connection, step, f"reconcile/{step}", parameters)
-        _check(connection)
+        bind_settings(connection, config, settings)
+        judge(connection, draft, run_id, question)
         record = RunRecord(
             run_id=run_id,
             as_of=question.as_of,
@@ -112,62 +140,67 @@ def reconcile(config: Config, archive: Archive, question: Question) -> Path:
             newest_attempts=_newest_attempts(connection, names, question.as_of),
             newest_arrivals=_newest_arrivals(connection, settings, question.as_of),
             archiver_version=__version__,
+            versions=program_versions(),
+            rules=_fingerprints(config, names),
+            sql=_sql_hash(),
         )
-        return keep_run(connection, runs, record)
+        return keep_run(connection, draft, record, ledger_rows(files))
 
 
-def _check(connection: duckdb.DuckDBPyConnection) -> None:
+def judge(
+    connection: duckdb.DuckDBPyConnection, draft: Path, run_id: str, question: Question
+) -> None:
+    """Run the steps in their order, and the checks.
+
+    Args:
+        connection: it has the views of the archive and what `bind_settings` makes; in the end
+            the tables of a run.
+        draft: folder for what is too large for memory.
+        run_id: names the run in its rows.
+        question: the as-of and the days.
+
+    Raises:
+        CheckFailedError: the figures do not add up.
+    """
+    parameters = {
+        "run_id": run_id,
+        "as_of": question.as_of,
+        "from_day": question.from_day,
+        "to_day": question.to_day,
+    }
+    for step in _STEPS:
+        if step in ("judged", "reconciliation"):
+            _write(connection, step, draft, parameters)
+        else:
+            create(connection, step, f"reconcile/{step}", parameters)
+    (draft / "judged.parquet").unlink()
+    _check(connection, parameters)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, step: str, draft: Path, parameters: dict[str, Any]
+) -> None:
+    """Yield a file of `sql/` into a file of the run, and read it from there: it can be large."""
+    path = draft / f"{step}.parquet"
+    if step == "reconciliation" and parameters["from_day"] is parameters["to_day"] is None:
+        os.link(draft / "judged.parquet", path)
+    else:
+        # The conversions are the wide side: hash tables are to be made of what is joined to them.
+        connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
+        write_table(connection, resources.sql(f"reconcile/{step}"), path, parameters)
+        connection.execute("RESET disabled_optimizers")
+    bind_files(connection, step, [path], "*", temporary=True)
+
+
+def _check(connection: duckdb.DuckDBPyConnection, parameters: dict[str, Any]) -> None:
     for name in _CHECKS:
-        broken = run(connection, f"checks/{name}").fetchall()
+        broken = run(connection, f"checks/{name}", parameters).fetchall()
         if broken:
             raise CheckFailedError(
                 f"checking the figures with sql/checks/{name}.sql",
                 f"{len(broken)} rows do not add up, the first for {broken[0][:3]}",
                 "nothing was published; this is a defect of archiver, please report it",
             )
-
-
-def _bind_destinations(
-    connection: duckdb.DuckDBPyConnection, settings: dict[str, DestinationSettings]
-) -> None:
-    table = pa.table(
-        {
-            "destination": pa.array(settings, pa.string()),
-            "account_timezone": [s.account_timezone for s in settings.values()],
-            "reports": [s.reports for s in settings.values()],
-            "coverage": [s.coverage for s in settings.values()],
-            "retry_window": _durations([s.retry_window for s in settings.values()]),
-            "provisional_after": _durations([s.provisional_after for s in settings.values()]),
-            "max_age": _durations([max_age(s) for s in settings.values()]),
-            "incident_min": pa.array([s.incident_min for s in settings.values()], pa.int64()),
-        }
-    )
-    connection.register("destination_settings", table)
-    connection.execute(
-        "CREATE TEMP TABLE destinations AS SELECT * REPLACE ("
-        "to_microseconds(retry_window) AS retry_window,"
-        " to_microseconds(provisional_after) AS provisional_after,"
-        " to_microseconds(max_age) AS max_age) FROM destination_settings"
-    )
-
-
-def max_age(settings: DestinationSettings) -> timedelta | None:
-    """Age at which the destination no longer takes an event; None where it has no limit."""
-    if settings.max_age is not None:
-        return settings.max_age
-    return destination_type(settings.type).limits(settings.event_source).max_age
-
-
-def _durations(values: list[timedelta | None]) -> pa.Array:
-    micro = timedelta(microseconds=1)
-    return pa.array([None if v is None else v // micro for v in values], pa.int64())
-
-
-def _bind_vouched_ranges(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        f"CREATE TEMP TABLE vouched_ranges AS "
-        f"SELECT destination, starts_at, ends_at FROM {COVERAGE.name}"
-    )
 
 
 def _parameters(settings: DestinationSettings) -> dict[str, str]:
@@ -177,34 +210,58 @@ def _parameters(settings: DestinationSettings) -> dict[str, str]:
         "sources",
         "preset",
         "event_source",
+        "pixel",
         "integration",
         "retry_window",
         "provisional_after",
         "reports",
+        "totals_tolerance",
         "coverage",
         "incident_min",
+        "min_gap",
     )
     return {name: str(getattr(settings, name)) for name in relevant} | {
-        "max_age": str(max_age(settings))
+        "zones": str([(str(zone.ends_at), zone.name) for zone in settings.zones]),
+        "max_age": str(max_age(settings)),
+        "dedup_window": str(dedup_window(settings)),
     }
+
+
+def _fingerprints(config: Config, names: list[str]) -> dict[str, str]:
+    """Per destination one hash of its rules and of the erased ids: none of both can be read off."""
+    erased = erased_fingerprint(config)
+    return {
+        rule.destination: hashlib.sha256(f"{fingerprint_of(rule)} {erased}".encode()).hexdigest()[
+            :16
+        ]
+        for rule in configured_rules(config)
+        if rule.destination in names
+    }
+
+
+def _sql_hash() -> str:
+    text = "".join(resources.sql(name) for name in _SQL)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _run_id(
     config: Config,
     archive: Archive,
+    files: pa.Table,
     question: Question,
     settings: dict[str, DestinationSettings],
 ) -> str:
     # With their counts: a retry of quarantined records gives a known file more events.
     columns = ["kind", "source", "destination", "file_id", "format", "archived"]
-    files = archive.read(INBOUND_FILES, columns)
     paths = archive.read(INBOUND_PATHS, ["kind", "destination", "path", "file_id"])
     vouched = archive.read(COVERAGE, ["destination", "starts_at", "ends_at"])
     inputs = {
-        "files": _rows(files),
+        "files": _rows(files.select(columns)),
         "receipt_paths": sorted(r for r in _rows(paths) if r[0] == "receipts"),
         "vouched": _rows(vouched),
         "rules": fingerprint(configured_rules(config)),
+        "erased": erased_fingerprint(config),
+        "arrival_lags": {name: str(s.arrival_lag) for name, s in config.sources.items()},
         "destinations": {name: _parameters(s) for name, s in settings.items()},
         "as_of": question.as_of.isoformat(),
         "from_day": str(question.from_day),
@@ -221,7 +278,9 @@ def _rows(table: pa.Table) -> list[tuple[str, ...]]:
 
 
 def _no_time(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, int]:
-    found = dict(run(connection, "reconcile/no_time").fetchall())
+    found = dict(
+        connection.execute("SELECT destination, COUNT(*) FROM untimed GROUP BY ALL").fetchall()
+    )
     return {name: found.get(name, 0) for name in names}
 
 

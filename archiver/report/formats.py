@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from archiver.archive.tables import AMOUNT, INSTANT
-from archiver.report.model import DestinationReport, Incident, Report, Row
+from archiver.report.model import (
+    FINDINGS,
+    DailyTotal,
+    DestinationReport,
+    Incident,
+    Report,
+    Row,
+)
 from archiver.texts import amount_text, instant_text
 from archiver.warehouse.run_tables import COUNTS
 
@@ -35,7 +43,7 @@ _COUNT_ORDER = (
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The report in the shape of DESIGN §8."""
+    """The report in the shape of DESIGN §8; a finding that the run did not look for is null."""
     return {
         "run_id": report.run.run_id,
         "as_of": instant_text(report.run.as_of),
@@ -54,10 +62,12 @@ def _destination(part: DestinationReport) -> dict[str, Any]:
             "recoverable": totals.counts["recoverable"],
             "expired": totals.counts["expired"],
             "backfill_deadline": instant_text(totals.backfill_deadline),
-            "no_time": part.no_time,
+            "no_time": part.findings["no_time"],
         },
         "days": [_row(row) for row in part.days],
         "incidents": [_incident(incident) for incident in part.incidents],
+        "findings": {name: part.findings.get(name) for name in FINDINGS},
+        "totals_by_day": [_daily_total(total) for total in part.daily_totals],
     }
 
 
@@ -88,6 +98,21 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "diagnosis": incident.diagnosis,
         "conversions": incident.conversions,
         "value": {currency: amount_text(v) for currency, v in incident.values.items()},
+        "source": incident.source,
+        "code": incident.code,
+        "ratio": None if incident.ratio is None else f"{incident.ratio:.4f}",
+        "is_open": incident.is_open,
+        "first_safe_upload": instant_text(incident.first_safe_upload),
+        "last_safe_upload": instant_text(incident.last_safe_upload),
+    }
+
+
+def _daily_total(total: DailyTotal) -> dict[str, Any]:
+    return {
+        **asdict(total),
+        "day": total.day.isoformat(),
+        "tolerance": amount_text(total.tolerance),
+        "unattributable": True,
     }
 
 
@@ -150,11 +175,12 @@ def csv_text(report: Report) -> str:
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     for line in _lines(report):
-        writer.writerow({name: _cell(value) for name, value in line.items()})
+        writer.writerow({name: cell(value) for name, value in line.items()})
     return out.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as CSV has it: exact amounts, instants in UTC, `true` and `false`."""
     if isinstance(value, Decimal):
         return amount_text(value)
     if isinstance(value, datetime):

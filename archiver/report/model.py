@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,14 +10,27 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from archiver.config import Config
-from archiver.warehouse.run_tables import COUNTS
+from archiver.warehouse.run_tables import COUNTS, RUN_TABLES
 from archiver.warehouse.runs import RunRecord, read_run
 
 # The parts of the gap, worst first.
 GAP_PARTS = ("missing", "failed", "rejected", "ambiguous", "conflict")
+# What is worth a look beside the gap, what concerns money first.
+FINDINGS = (
+    "order_under_several_ids",
+    "id_on_several_orders",
+    "value_mismatch",
+    "currency_missing",
+    "refund_without_order",
+    "conflict_accepted",
+    "name_renamed",
+    "time_in_future",
+    "no_time",
+)
+ALL_EVENTS = "(all)"
 _SUMMED = ("expected", *COUNTS, "unarchived", "recoverable", "expired")
 _VALUE_TERMS = ("expected", *COUNTS)
 
@@ -48,13 +61,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Incident:
-    """An outage or a silence.
+    """Hours in which something was wrong. Runs of earlier versions do not know all of it.
 
     Attributes:
         start, end: UTC.
         diagnosis: as DESIGN §6 names it.
         conversions: how many it counts.
         values: currency → amount of those.
+        source: which one fell silent; of source_outage only.
+        code: of the refusals, or of most of the receipts that decided.
+        ratio: with four decimals, of what the diagnosis compares.
+        is_open: nothing good has followed by the run's instant; None: not known.
+        first_safe_upload: when the hub has stopped retrying all of them, UTC.
+        last_safe_upload: when the first of them cannot be sent safely any more, UTC.
     """
 
     start: datetime
@@ -62,6 +81,42 @@ class Incident:
     diagnosis: str
     conversions: int
     values: dict[str, Decimal]
+    source: str | None = None
+    code: str | None = None
+    ratio: Decimal | None = None
+    is_open: bool | None = None
+    first_safe_upload: datetime | None = None
+    last_safe_upload: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DailyTotal:
+    """What was expected of one event on one account day, beside what others counted.
+
+    Attributes:
+        day: account day.
+        event: the destination's event name; `(all)`: all names of the day.
+        expected, pending: conversions.
+        delivered, received, attributed: the hub's or the destination's counts; None: none known.
+        compared_with: delivered or received; None: neither is known.
+        difference: expected − pending − that count.
+        tolerance: by how many it may be short.
+        is_over_tolerance: it is short by more.
+        provisional: the day is younger than `provisional_after`.
+    """
+
+    day: date
+    event: str
+    expected: int
+    pending: int
+    delivered: int | None
+    received: int | None
+    attributed: int | None
+    compared_with: str | None
+    difference: int | None
+    tolerance: Decimal
+    is_over_tolerance: bool
+    provisional: bool
 
 
 @dataclass(frozen=True)
@@ -70,22 +125,30 @@ class DestinationReport:
 
     Attributes:
         days: one row per account day and event, in that order, zeros included.
-        no_time: conversions without any time, which are in no row.
+        daily_totals: one row per account day and event that others counted, in that order.
+        findings: how many of each; those that an earlier version did not look for are left out.
         no_key: of the unknown, those without an id.
         newest_attempt: up to when its feed reaches, UTC.
         newest_arrival: up to when its sources reach, UTC.
         coverage: what the feed's silence means.
+        reports: whether the feed reports all attempts, failures, or totals only.
+        pixel: what the site's browser pixel does.
+        totals_tolerance: share of a day's conversions by which a total may be short.
     """
 
     destination: str
     account_timezone: str
     days: list[Row]
     incidents: list[Incident]
-    no_time: int
+    daily_totals: list[DailyTotal]
+    findings: dict[str, int]
     no_key: int
     newest_attempt: datetime | None
     newest_arrival: datetime | None
     coverage: str
+    reports: str = "all"
+    pixel: str = "none"
+    totals_tolerance: Decimal = Decimal(0)
 
     @property
     def totals(self) -> Row:
@@ -99,6 +162,13 @@ class DestinationReport:
             per_day.setdefault(row.day, []).append(row)
         for day, rows in per_day.items():
             yield sum_rows(rows, day), rows
+
+    def totals_by_day(self) -> Iterator[tuple[date, list[DailyTotal]]]:
+        """Each account day with its rows of `daily_totals`."""
+        per_day: dict[date, list[DailyTotal]] = {}
+        for total in self.daily_totals:
+            per_day.setdefault(total.day, []).append(total)
+        yield from per_day.items()
 
 
 @dataclass(frozen=True)
@@ -136,7 +206,7 @@ def build_report(
     from_day: date | None = None,
     to_day: date | None = None,
 ) -> Report:
-    """Read a kept run.
+    """Read a kept run, also one of an earlier version, which lacks tables or columns.
 
     Args:
         folder: the run's folder.
@@ -145,9 +215,15 @@ def build_report(
         to_day: this account day and earlier ones only.
     """
     run = read_run(folder)
-    tables: dict[str, list[dict[str, Any]]] = {
-        name: pq.read_table(folder / f"{name}.parquet").to_pylist()
-        for name in ("daily_gaps", "daily_values", "incidents", "incident_values")
+
+    def is_shown(day: date | None) -> bool:
+        return day is None or not (
+            (from_day is not None and day < from_day) or (to_day is not None and day > to_day)
+        )
+
+    tables = {
+        name: _table(folder, name).to_pylist()
+        for name in ("daily_gaps", "daily_values", "incidents", "incident_values", "daily_totals")
     }
     keyless = pq.read_table(
         folder / "reconciliation.parquet",
@@ -158,14 +234,15 @@ def build_report(
     for line in tables["daily_values"]:
         key = (line["destination"], line["day"], line["event"])
         values.setdefault(key, {})[line["currency"]] = {term: line[term] for term in _VALUE_TERMS}
-    incident_values: dict[tuple[str, datetime, str], dict[str, Decimal]] = {}
+    incident_values: dict[tuple[Any, ...], dict[str, Decimal]] = {}
     for line in tables["incident_values"]:
-        key_ = (line["destination"], line["starts_at"], line["diagnosis"])
-        incident_values.setdefault(key_, {})[line["currency"]] = line["value"]
+        incident_values.setdefault(_incident_key(line), {})[line["currency"]] = line["value"]
+    findings = _findings(folder, run, is_shown)
     parts = []
     for name, zone in run.destinations.items():
         if destination not in (None, name):
             continue
+        asked = run.parameters[name]
         parts.append(
             DestinationReport(
                 destination=name,
@@ -180,37 +257,82 @@ def build_report(
                         provisional=line["provisional"],
                     )
                     for line in tables["daily_gaps"]
-                    if line["destination"] == name
-                    and (from_day is None or line["day"] >= from_day)
-                    and (to_day is None or line["day"] <= to_day)
+                    if line["destination"] == name and is_shown(line["day"])
                 ],
                 incidents=[
-                    Incident(
-                        start=line["starts_at"],
-                        end=line["ends_at"],
-                        diagnosis=line["diagnosis"],
-                        conversions=line["conversions"],
-                        values=incident_values.get(
-                            (name, line["starts_at"], line["diagnosis"]), {}
-                        ),
-                    )
+                    _incident(line, incident_values.get(_incident_key(line), {}))
                     for line in tables["incidents"]
                     if line["destination"] == name
                     and _overlaps(line["starts_at"], line["ends_at"], zone, from_day, to_day)
                 ],
-                no_time=run.no_time[name],
+                daily_totals=[
+                    DailyTotal(**{field: line[field] for field in DailyTotal.__annotations__})
+                    for line in tables["daily_totals"]
+                    if line["destination"] == name and is_shown(line["day"])
+                ],
+                findings=findings[name],
                 no_key=sum(
-                    line["destination"] == name
-                    and (from_day is None or line["account_day"] >= from_day)
-                    and (to_day is None or line["account_day"] <= to_day)
+                    line["destination"] == name and is_shown(line["account_day"])
                     for line in keyless
                 ),
                 newest_attempt=run.newest_attempts[name],
                 newest_arrival=run.newest_arrivals[name],
-                coverage=run.parameters[name]["coverage"],
+                coverage=asked["coverage"],
+                reports=asked.get("reports", "all"),
+                pixel=asked.get("pixel", "none"),
+                totals_tolerance=Decimal(asked.get("totals_tolerance", "0")),
             )
         )
     return Report(run, parts)
+
+
+def _table(folder: Path, name: str) -> pa.Table:
+    """A table of the run, empty where it has none, with NULL for columns that it lacks."""
+    path = folder / f"{name}.parquet"
+    schema = RUN_TABLES[name]
+    if not path.exists():
+        return schema.empty_table()
+    table = pq.read_table(path)
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table
+
+
+def _findings(
+    folder: Path, run: RunRecord, is_shown: Callable[[date | None], bool]
+) -> dict[str, dict[str, int]]:
+    """How many of each finding, by destination. What is in no day (`no_time`) always counts."""
+    if not (folder / "findings.parquet").exists():
+        return {name: {"no_time": run.no_time[name]} for name in run.destinations}
+    found = {name: dict.fromkeys(FINDINGS, 0) for name in run.destinations}
+    table = _table(folder, "findings").select(["destination", "finding", "account_day"])
+    counted = table.group_by(table.column_names).aggregate([([], "count_all")])
+    for line in counted.to_pylist():
+        if line["destination"] in found and is_shown(line["account_day"]):
+            found[line["destination"]][line["finding"]] += line["count_all"]
+    return found
+
+
+def _incident_key(line: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(line[n] for n in ("destination", "starts_at", "diagnosis", "source", "code"))
+
+
+def _incident(line: dict[str, Any], values: dict[str, Decimal]) -> Incident:
+    ratio = line["ratio"]
+    return Incident(
+        start=line["starts_at"],
+        end=line["ends_at"],
+        diagnosis=line["diagnosis"],
+        conversions=line["conversions"],
+        values=values,
+        source=line["source"],
+        code=line["code"],
+        ratio=None if ratio is None else Decimal(str(ratio)).quantize(Decimal("0.0001")),
+        is_open=line["is_open"],
+        first_safe_upload=line["first_safe_upload"],
+        last_safe_upload=line["last_safe_upload"],
+    )
 
 
 def _overlaps(
@@ -223,17 +345,3 @@ def _overlaps(
         )
     except OverflowError:  # the first or last hours that a calendar has
         return True
-
-
-def days_over_threshold(report: Report, config: Config) -> list[tuple[str, Row]]:
-    """Account days whose gap is over the destination's `max_gap_ratio` and `min_gap`."""
-    found = []
-    for part in report.destinations:
-        settings = config.destination(part.destination)
-        for day, _ in part.by_day():
-            gap, accepted = day.counts["gap"], day.counts["accepted"]
-            # As written in the configuration: 0.01 is no exact float.
-            allowed = Decimal(str(settings.max_gap_ratio)) * (accepted + gap)
-            if gap >= settings.min_gap and gap > allowed:
-                found.append((part.destination, day))
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,29 @@ def read_status(config: Config, archive: Archive) -> dict[str, Any]:
 
     Returns:
         `feeds` (name, kind, `reaches_up_to` UTC, files, quarantined), `waiting_data_files`, and
-        `open`: per destination what its last run over all days left open.
+        `open`: per destination what its last run over all days left open. A feed of totals reaches
+        up to the newest account day that it counts; it is there where it is configured, or has
+        files.
     """
     with connect() as connection:
         bind_archive(connection, config, archive)
-        reach: dict[tuple[str, str], datetime] = {
-            ("events", name): instant
+        reach: dict[tuple[str, str], str | None] = {
+            ("events", name): instant_text(instant)
             for name, instant in connection.execute(
                 "SELECT source, MAX(COALESCE(received_at, sent_at, event_time))"
                 " FROM event_records GROUP BY source"
             ).fetchall()
         }
         reach |= {
-            ("receipts", name): instant
+            ("receipts", name): instant_text(instant)
             for name, instant in connection.execute(
                 "SELECT destination, MAX(attempted_at) FROM receipts GROUP BY destination"
+            ).fetchall()
+        }
+        reach |= {
+            ("totals", name): day.isoformat()
+            for name, day in connection.execute(
+                "SELECT destination, MAX(account_day) FROM receipt_totals GROUP BY destination"
             ).fetchall()
         }
         files = {
@@ -58,13 +65,21 @@ def read_status(config: Config, archive: Archive) -> dict[str, Any]:
         {
             "name": name,
             "kind": kind,
-            "reaches_up_to": instant_text(reach.get((kind, name))),
+            "reaches_up_to": reach.get((kind, name)),
             "files": files.get((kind, name), (0, 0))[0],
             "quarantined": int(files.get((kind, name), (0, 0))[1]),
         }
         for kind, names in (
             ("events", sorted(config.sources)),
             ("receipts", sorted(config.destinations)),
+            (
+                "totals",
+                sorted(
+                    name
+                    for name, about in config.destinations.items()
+                    if about.totals or about.reports == "totals" or ("totals", name) in files
+                ),
+            ),
         )
         for name in names
     ]
@@ -82,7 +97,10 @@ def read_status(config: Config, archive: Archive) -> dict[str, Any]:
 
 
 def _open(warehouse: Path, destination: str) -> dict[str, Any]:
-    """What the last run over all days of a destination left open; its run_id is None before any."""
+    """What the last run over all days of a destination left open; its run_id is None before any.
+
+    An incident counts as past where a run of an earlier version did not say that it is open.
+    """
     for run in reversed(kept_runs(warehouse)):
         record = read_run(run)
         if was_asked(run) and record.is_unbounded and destination in record.destinations:
@@ -102,5 +120,10 @@ def _open(warehouse: Path, destination: str) -> dict[str, Any]:
             for currency, terms in part["totals"]["value"].items()
             if terms["gap"] != "0.00"
         },
+        "days_over_tolerance": len(
+            {total["day"] for total in part["totals_by_day"] if total["is_over_tolerance"]}
+        ),
         "incidents": part["incidents"],
+        "open_incidents": sum(bool(incident["is_open"]) for incident in part["incidents"]),
+        "past_incidents": sum(not incident["is_open"] for incident in part["incidents"]),
     }

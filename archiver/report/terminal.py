@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
+from itertools import chain
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,10 +14,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from archiver.report.model import GAP_PARTS, DestinationReport, Incident, Report, Row
-from archiver.texts import instant_text
+from archiver.report.model import GAP_PARTS, DestinationReport, Report, Row
+from archiver.report.terminal_incidents import finding_lines, incident_lines
+from archiver.report.terminal_totals import totals_headline, totals_parts
+from archiver.report.terminal_words import WIDTH, labelled, lined_up, when, worth
 
-WIDTH = 100
+__all__ = ["WIDTH", "lined_up", "print_report", "render", "table_text", "when"]
+
 _MIN_EVENT_WIDTH = 22
 _STALE = timedelta(hours=24)
 _WORDS = {
@@ -34,14 +38,14 @@ def render(report: Report) -> Group:
     parts: list[RenderableType] = [
         Text.assemble(
             ("Gap report", "bold"),
-            f"  as of {_when(run.as_of)} · run {run.run_id}",
+            f"  as of {when(run.as_of)} · run {run.run_id}",
         )
     ]
     if not run.is_unbounded:
         first, last = run.from_day or "the beginning", run.to_day or "the end"
         parts.append(Text(f"Only the days from {first} to {last} were reconciled.", "yellow"))
     for part in report.destinations:
-        parts += _destination(part, run.as_of)
+        parts += _destination(part, report)
     if not report.destinations:
         parts.append(Text("No destination is configured: nothing to reconcile."))
     return Group(*parts)
@@ -60,38 +64,46 @@ def table_text(report: Report) -> str:
     return text
 
 
-def _destination(part: DestinationReport, as_of: datetime) -> list[RenderableType]:
-    totals = part.totals
+def _destination(part: DestinationReport, report: Report) -> list[RenderableType]:
+    totals, as_of = part.totals, report.run.as_of
+    gives_totals = part.reports == "totals"
     out: list[RenderableType] = [
         Text(),
         Text.assemble((part.destination, "bold cyan"), f"  days in {part.account_timezone}"),
         Text(),
-        _headline(part, totals),
+        totals_headline(part) if gives_totals else _headline(part, totals),
     ]
+    if totals.counts["gap"]:
+        out += [Text(_gap_sentence(totals), "bold red")] if gives_totals else []
+        out.append(_recovery(totals))
     if part.newest_arrival is None or as_of - part.newest_arrival > _STALE:
-        reach = f"the newest is of {_when(part.newest_arrival)}" if part.newest_arrival else "none"
+        reach = f"the newest is of {when(part.newest_arrival)}" if part.newest_arrival else "none"
         out.append(
             Text(
                 f"No event arrived in the last 24 hours ({reach}): do the sources deliver?",
                 "bold yellow",
             )
         )
-    if part.days:
+    for what_happened, *what_follows in incident_lines(part, as_of):
+        out += [_indented(what_happened), *(_indented(line, 4) for line in what_follows)]
+    if part.days and not (gives_totals and part.daily_totals):
         out += [_table(part, totals), *_money(part, totals)]
-    for line in _explanations(part, totals, as_of):
-        out.append(Padding(line, (0, 0, 0, 2), expand=False))
-    return out
+    figures, counts = _explanations(part, totals), totals_parts(part)
+    below: Iterable[RenderableType] = chain(
+        *([counts, figures] if gives_totals else [figures, counts]),
+        finding_lines(part, report.run.run_id),
+    )
+    return [*out, *(_indented(line) if isinstance(line, Text) else line for line in below)]
+
+
+def _indented(line: Text, columns: int = 2) -> Padding:
+    return Padding(line, (0, 0, 0, columns), expand=False)
 
 
 def _headline(part: DestinationReport, totals: Row) -> Text:
     counts = totals.counts
     if not counts["expected"]:
         return Text("No conversion was expected in these days: check that the sources deliver.")
-    lost = [
-        f"{_amount(terms['gap'])} {currency}"
-        for currency, terms in totals.values.items()
-        if terms["gap"]
-    ]
     if not counts["gap"]:
         if counts["unknown"]:
             return Text(
@@ -106,11 +118,26 @@ def _headline(part: DestinationReport, totals: Row) -> Text:
                 "bold yellow",
             )
         return Text("No gap among the settled conversions.", "green")
-    return Text.assemble(
-        (f"{counts['gap']:,} of {counts['expected']:,} conversions did not arrive", "bold red"),
-        (f", worth {' and '.join(lost)}" if lost else "", "bold red"),
-        ".",
+    return Text(_gap_sentence(totals), "bold red")
+
+
+def _gap_sentence(totals: Row) -> str:
+    counts = totals.counts
+    lost = worth({currency: terms["gap"] for currency, terms in totals.values.items()})
+    return (
+        f"{counts['gap']:,} of {counts['expected']:,} conversions did not arrive"
+        f"{f', worth {lost}' if lost else ''}."
     )
+
+
+def _recovery(totals: Row) -> Text:
+    counts = totals.counts
+    text = Text(f"{counts['recoverable']:,} are young enough to be sent again")
+    if totals.backfill_deadline:
+        text.append(", the first until ").append(when(totals.backfill_deadline), "bold")
+    if counts["expired"]:
+        text.append(f"; {counts['expired']:,} are too old")
+    return text.append(".")
 
 
 def _table(part: DestinationReport, totals: Row) -> Table:
@@ -120,7 +147,7 @@ def _table(part: DestinationReport, totals: Row) -> Table:
         if name != "pending" or totals.counts[name]
     ]
     aligned = {
-        currency: _aligned(_gap_amounts(part, totals, currency))
+        currency: lined_up(_gap_amounts(part, totals, currency))
         for currency in _money_columns(part, totals, shown)
     }
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_footer=True)
@@ -135,13 +162,13 @@ def _table(part: DestinationReport, totals: Row) -> Table:
     for day, rows in part.by_day():
         table.add_row(
             f"{day.day}{' ~' if day.provisional else ''}",
-            "all" if len(rows) > 1 else rows[0].event,
+            Text("all" if len(rows) > 1 else rows[0].event or ""),
             *_cells(day, shown, aligned),
             style="bold" if day.counts["gap"] else "",
         )
         for row in rows if len(rows) > 1 else ():
             if _is_telling(row):
-                table.add_row("", f"  {row.event}", *_cells(row, shown, aligned))
+                table.add_row("", Text(f"  {row.event}"), *_cells(row, shown, aligned))
     return table
 
 
@@ -162,7 +189,7 @@ def _money_columns(part: DestinationReport, totals: Row, shown: list[str]) -> li
     width += sum(2 + max(len(name), len(_count(totals, name))) for name in shown)
     for currency in currencies:
         amounts = _gap_amounts(part, totals, currency)
-        text_of = _aligned(amounts)
+        text_of = lined_up(amounts)
         width += 2 + max(len(f"gap {currency}"), *(len(text_of(a)) for a in amounts))
     return currencies if width <= WIDTH else []
 
@@ -188,12 +215,6 @@ def _is_telling(row: Row) -> bool:
     return bool(counts["gap"] or counts["unknown"] or counts["pending"])
 
 
-def _aligned(amounts: Iterable[Decimal | None]) -> Callable[[Decimal], str]:
-    """Renders amounts with equally many decimals, so that a column lines up."""
-    decimals = max((len(f"{a:f}".rstrip("0").partition(".")[2]) for a in amounts if a), default=2)
-    return lambda amount: f"{amount:,.{max(2, decimals)}f}"
-
-
 def _money(part: DestinationReport, totals: Row) -> list[RenderableType]:
     """Money in a table of its own, where its columns do not fit beside the counts."""
     currencies = _gap_currencies(part, totals)
@@ -206,28 +227,25 @@ def _money(part: DestinationReport, totals: Row) -> list[RenderableType]:
         table.add_column(term, justify="right", no_wrap=True)
     for currency in currencies:
         terms = totals.values[currency]
-        text_of = _aligned(terms[term] for term in shown)
+        text_of = lined_up(terms[term] for term in shown)
         table.add_row(currency, *(text_of(terms[term]) for term in shown))
     return [table]
 
 
-def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iterator[Text]:
+def _explanations(part: DestinationReport, totals: Row) -> Iterator[Text]:
     counts = totals.counts
     if counts["gap"]:
         reasons = " · ".join(
             f"{counts[name]:,} {name} ({_WORDS[name]})" for name in GAP_PARTS if counts[name]
         )
-        yield _line("gap", reasons)
-        recoverable = f"{counts['recoverable']:,} are young enough for the destination"
-        if totals.backfill_deadline:
-            recoverable += f", the first until {_when(totals.backfill_deadline)}"
-        if counts["expired"]:
-            recoverable += f"; {counts['expired']:,} are too old for the destination"
-        yield _line("recovery", recoverable)
-    for incident in part.incidents:
-        yield _line("incident", _incident(incident))
+        yield labelled("gap", reasons)
     uncovered = counts["unknown"] - part.no_key
-    if uncovered:
+    if uncovered and part.reports == "totals":
+        yield labelled(
+            "unknown",
+            f"{uncovered:,} (the destination gives counts only, and nothing about single events)",
+        )
+    elif uncovered:
         silent = any(i.diagnosis == "receipts_missing" for i in part.incidents)
         why = (
             "the receipts feed was silent around them"
@@ -236,47 +254,27 @@ def _explanations(part: DestinationReport, totals: Row, as_of: datetime) -> Iter
             if part.newest_attempt
             else "there are no receipts at all"
         )
-        yield _line(
+        yield labelled(
             "unknown",
             f"{uncovered:,} (neither delivered nor lost: {why}, with coverage = "
             f'"{part.coverage}"). If you know that the feed is complete for a time, vouch for it: '
             f"archiver receipts --destination {part.destination} --covers START/END",
         )
     if part.no_key:
-        yield _line("unknown", f"{part.no_key:,} (without an id, so that no receipt can match)")
+        yield labelled("unknown", f"{part.no_key:,} (without an id, so that no receipt can match)")
     for name, meaning in (
         ("pending", "the hub may still retry"),
         ("suppressed", "must not be delivered, so not expected"),
         ("unarchived", "receipts for events that the archive does not have"),
     ):
         if counts[name]:
-            yield _line(name, f"{counts[name]:,} ({meaning})")
-    if part.no_time:
-        yield _line("no_time", f"{part.no_time:,} (conversions without any time, in no day above)")
+            yield labelled(name, f"{counts[name]:,} ({meaning})")
     if totals.provisional:
-        yield _line("~", "the day is provisional: late events and receipts may still change it")
-    events = _when(part.newest_arrival) if part.newest_arrival else "never"
-    receipts = _when(part.newest_attempt) if part.newest_attempt else "never"
-    yield _line("feeds", f"events reach up to {events}, receipts up to {receipts}")
-
-
-def _line(label: str, text: str) -> Text:
-    return Text.assemble((f"{label}: ", "bold"), text)
-
-
-def _incident(incident: Incident) -> str:
-    lost = " and ".join(f"{_amount(v)} {c}" for c, v in incident.values.items() if v)
-    return (
-        f"{incident.diagnosis} from {_when(incident.start)} to {_when(incident.end)}: "
-        f"{incident.conversions:,} conversions" + (f", {lost}" if lost else "")
-    )
-
-
-def _amount(amount: Decimal) -> str:
-    return _aligned([amount])(amount)
-
-
-def _when(instant: datetime) -> str:
-    """To the minute, in UTC."""
-    text = instant_text(instant.replace(second=0, microsecond=0)) or ""
-    return text.replace("T", " ").replace(":00Z", " UTC")
+        yield labelled("~", "the day is provisional: late events and receipts may still change it")
+    events = when(part.newest_arrival) if part.newest_arrival else "never"
+    receipts = when(part.newest_attempt) if part.newest_attempt else "never"
+    if part.reports != "totals":
+        yield labelled("feeds", f"events reach up to {events}, receipts up to {receipts}")
+        return
+    counted = max((t.day for t in part.daily_totals if t.compared_with), default="no day")
+    yield labelled("feeds", f"events reach up to {events}, counts up to {counted}")

@@ -6,9 +6,26 @@ import duckdb
 
 from archiver.archive.store import Archive
 from archiver.archive.tables import Table
-from archiver.database import bind_files, connect, create, hive_types, null_columns, run
+from archiver.database import (
+    bind_files,
+    connect,
+    create,
+    hive_types,
+    null_columns,
+    run,
+    write_table,
+)
 
-__all__ = ["bind_files", "bind_table", "connect", "create", "hive_types", "null_columns", "run"]
+__all__ = [
+    "bind_files",
+    "bind_table",
+    "connect",
+    "create",
+    "hive_types",
+    "null_columns",
+    "run",
+    "write_table",
+]
 
 
 def bind_table(

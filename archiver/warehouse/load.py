@@ -22,14 +22,10 @@ from archiver.config import Config
 from archiver.files import fsync_folder, replace_durably
 from archiver.warehouse.database import bind_files, connect, create, null_columns
 from archiver.warehouse.diary import DIARY, Diary, write_diary
-from archiver.warehouse.occurrences import (
-    CONVERSION_OCCURRENCES,
-    EVENT_OCCURRENCES,
-    read_occurrences,
-    typed,
-)
+from archiver.warehouse.occurrences import EVENT_OCCURRENCES, read_occurrences, typed
 from archiver.warehouse.rules import DestinationRules, configured_rules, fingerprint
 from archiver.warehouse.segments import write_segment
+from archiver.warehouse.selection import CONVERSION_OCCURRENCES
 from archiver.warehouse.snapshot import LAYOUT, Snapshot, read_snapshot, still_good, write_snapshot
 
 _SEGMENT_ROWS = 60_000

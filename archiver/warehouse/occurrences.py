@@ -16,28 +16,10 @@ from archiver.inbound.envelopes import as_read
 from archiver.warehouse.content import Content, read_content
 from archiver.warehouse.rules import DestinationRules
 from archiver.warehouse.segments import COLUMNS
+from archiver.warehouse.selection import conversions
 
 _MOST_ROWS = 50_000
 
-CONVERSION_OCCURRENCES = pa.schema(
-    [
-        ("destination", pa.string()),
-        ("source", pa.string()),
-        ("message_id", pa.string()),
-        ("event_id", pa.string()),
-        ("event", pa.string()),
-        ("inbound_event", pa.string()),
-        ("file_id", pa.string()),
-        ("record_number", pa.int64()),
-        ("arrival", INSTANT),
-        ("event_time", INSTANT),
-        ("content_time", INSTANT),
-        ("order_id", pa.string()),
-        ("value", AMOUNT),
-        ("currency", pa.string()),
-        ("suppressed_reason", pa.string()),
-    ]
-)
 # The columns of an event segment but for `body`, a VARIANT, which Arrow does not have.
 EVENT_OCCURRENCES = pa.schema(
     [
@@ -143,43 +125,7 @@ def typed(read: Occurrences, rules: Sequence[DestinationRules]) -> tuple[pa.Tabl
         .drop_columns(["type_issues"])
         .append_column("type_issues", _type_issues(rows["type_issues"], contents))
     )
-    types, names = rows["type"].to_pylist(), rows["event"].to_pylist()
-    selected: list[int] = []
-    destinations: list[str] = []
-    event_names: list[str] = []
-    reasons: list[str | None] = []
-    for rule in rules:
-        if rule.sources and source not in rule.sources:
-            continue
-        for index in range(count):
-            event_name = rule.event_name(source, types[index], names[index])
-            if event_name is not None:
-                selected.append(index)
-                destinations.append(rule.destination)
-                event_names.append(event_name)
-                reasons.append(rule.suppressed_reason(contents[index]))
-    taken = table.take(pa.array(selected, pa.int64()))
-    conversions = pa.table(
-        {
-            "destination": pa.array(destinations, pa.string()),
-            "source": taken["source"],
-            "message_id": taken["message_id"],
-            "event_id": taken["message_id"],
-            "event": pa.array(event_names, pa.string()),
-            "inbound_event": pc.coalesce(taken["event"], taken["type"]),
-            "file_id": taken["file_id"],
-            "record_number": taken["record_number"],
-            "arrival": taken["arrival"],
-            "event_time": taken["event_time"],
-            "content_time": pc.coalesce(taken["original_timestamp"], taken["event_time"]),
-            "order_id": taken["order_id"],
-            "value": taken["value"],
-            "currency": taken["currency"],
-            "suppressed_reason": pa.array(reasons, pa.string()),
-        },
-        schema=CONVERSION_OCCURRENCES,
-    )
-    return table, conversions
+    return table, conversions(source, table, read.payloads, contents, rules)
 
 
 def _type_issues(archived: pa.ChunkedArray, contents: Sequence[Content]) -> pa.ChunkedArray:

@@ -26,7 +26,9 @@ from archiver.archive.tables import (
 from archiver.config import Config
 from archiver.files import replace_durably
 from archiver.warehouse.database import bind_table, connect
+from archiver.warehouse.erased import bind_erased
 from archiver.warehouse.load import bind_segments
+from archiver.warehouse.restatements import bind_restatements, keep_comparisons
 from archiver.warehouse.runs import bind_runs
 from archiver.warehouse.snapshot import Snapshot, read_snapshot
 
@@ -43,6 +45,7 @@ def publish(config: Config, archive: Archive) -> Path:
     draft = folder / f".{DATABASE}.draft"
     for leftover in (draft, Path(f"{draft}.wal")):
         leftover.unlink(missing_ok=True)
+    keep_comparisons(folder)
     with connect(draft) as connection:
         connection.execute("BEGIN")
         bind_archive(connection, config, archive)
@@ -51,6 +54,7 @@ def publish(config: Config, archive: Archive) -> Path:
         _freeze(connection, "recurrences")
         _freeze(connection, "superseded")
         bind_runs(connection, folder)
+        bind_restatements(connection, folder)
         _describe(connection)
         connection.execute("COMMIT")
         connection.execute("CHECKPOINT")
@@ -82,6 +86,7 @@ def bind_archive(
         BACKFILLS,
     ):
         bind_table(connection, archive, table)
+    bind_erased(connection, config)
     for view in ("events", "conversions", "path_days", "paths", "type_issues"):
         connection.execute(f"CREATE VIEW {view} AS {resources.sql(f'tables/{view}')}")
 

@@ -38,6 +38,7 @@ RUN_TABLES: dict[str, pa.Schema] = {
             ("attempts", pa.int64()),
             ("resolved_outcome", TEXT),
             ("code", TEXT),
+            ("match_tier", pa.int64()),
             ("backfill_deadline", INSTANT),
             ("arrival", INSTANT),
             ("file_id", TEXT),
@@ -74,7 +75,13 @@ RUN_TABLES: dict[str, pa.Schema] = {
             ("starts_at", INSTANT),
             ("ends_at", INSTANT),
             ("diagnosis", TEXT),
+            ("source", TEXT),
+            ("code", TEXT),
             ("conversions", pa.int64()),
+            ("ratio", pa.decimal128(18, 4)),
+            ("is_open", pa.bool_()),
+            ("first_safe_upload", INSTANT),
+            ("last_safe_upload", INSTANT),
         ]
     ),
     "incident_values": pa.schema(
@@ -82,8 +89,39 @@ RUN_TABLES: dict[str, pa.Schema] = {
             *_ID,
             ("starts_at", INSTANT),
             ("diagnosis", TEXT),
+            ("source", TEXT),
+            ("code", TEXT),
             ("currency", TEXT),
             ("value", AMOUNT),
+        ]
+    ),
+    "daily_totals": pa.schema(
+        [
+            *_ID,
+            ("day", pa.date32()),
+            ("event", TEXT),
+            ("expected", pa.int64()),
+            ("pending", pa.int64()),
+            ("delivered", pa.int64()),
+            ("received", pa.int64()),
+            ("attributed", pa.int64()),
+            ("compared_with", TEXT),
+            ("difference", pa.int64()),
+            ("tolerance", AMOUNT),
+            ("is_over_tolerance", pa.bool_()),
+            ("provisional", pa.bool_()),
+        ]
+    ),
+    "findings": pa.schema(
+        [
+            *_ID,
+            ("finding", TEXT),
+            ("source", TEXT),
+            ("message_id", TEXT),
+            ("event_id", TEXT),
+            ("event", TEXT),
+            ("account_day", pa.date32()),
+            ("detail", TEXT),
         ]
     ),
 }

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+import platform
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from archiver import __version__
+from archiver.archive.tables import INBOUND_FILES, INSTANT, TEXT
 from archiver.files import fsync_file, fsync_folder, write_durably
-from archiver.warehouse.database import bind_files
+from archiver.warehouse.database import bind_files, write_table
 from archiver.warehouse.run_tables import RUN_TABLES
+
+INPUTS = pa.schema(
+    [
+        INBOUND_FILES.schema.field(name)
+        for name in ("kind", "source", "destination", "file_id", "archived", "rows")
+    ]
+)
+"""The ledger rows that a run was made from, kept in its folder as `inputs.parquet`."""
+
+_RUNS = pa.schema(
+    [
+        ("run_id", TEXT),
+        ("as_of", INSTANT),
+        ("from_day", pa.date32()),
+        ("to_day", pa.date32()),
+        ("destinations", pa.list_(TEXT)),
+        ("is_latest", pa.bool_()),
+        ("first_asked_at", INSTANT),
+        ("archiver_version", TEXT),
+    ]
+)
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was asked, kept in its folder as `run.json`.
+    """What a run was asked and made with, kept in its folder as `run.json`.
+
+    It knows no clock: a run that is made again has the same bytes. Runs of earlier versions of the
+    program lack what has a default here.
 
     Attributes:
         run_id: hash of inputs, parameters and as-of.
@@ -27,6 +58,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         newest_attempts: up to when each feed reaches, UTC, per destination; None: no receipt.
         newest_arrivals: up to when its sources reach, UTC, per destination; None: no event.
         archiver_version: which program.
+        versions: archiver, duckdb and python.
+        rules: fingerprint of the rules, per destination.
+        sql: hash of the SQL that made it.
     """
 
     run_id: str
@@ -39,6 +73,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     newest_attempts: dict[str, datetime | None]
     newest_arrivals: dict[str, datetime | None]
     archiver_version: str
+    versions: dict[str, str] = {}
+    rules: dict[str, str] = {}
+    sql: str = ""
 
     def covers(self, from_day: date | None, to_day: date | None) -> bool:
         """Whether the run has all of these account days; no bound asks for no certain day."""
@@ -63,70 +100,190 @@ def read_run(folder: Path) -> RunRecord:
     return msgspec.json.decode((folder / "run.json").read_bytes(), type=RunRecord)
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """That a user asked for a run, kept in its folder as `.asked`.
+
+    Attributes:
+        number: counts what was asked for in this warehouse; the highest is the last. 0: an earlier
+            version of the program noted it, by the file's time alone.
+        first_asked_at: UTC.
+        previous: per destination, the run that was asked for last before it, to be compared with;
+            a destination that no earlier run has is left out. None: not noted.
+    """
+
+    number: int
+    first_asked_at: datetime
+    previous: dict[str, str] | None
+
+
+def read_asked(run: Path) -> Asked | None:
+    """What is noted about who asked for this run; None where only a backfill needed it."""
+    path = run / ".asked"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    if data:
+        return msgspec.json.decode(data, type=Asked)
+    at = datetime.fromtimestamp(path.stat().st_mtime_ns // 1000 / 10**6, UTC)
+    return Asked(number=0, first_asked_at=at, previous=None)
+
+
 def kept_runs(warehouse: Path) -> list[Path]:
     """Folders of the kept runs; the one that was last asked for stands last.
 
     Runs that nobody asked for, since only a backfill needed them, come before all others.
     """
     runs = [path.parent for path in runs_folder(warehouse).glob("[!.]*/run.json")]
-    return sorted(runs, key=lambda run: (_asked_ns(run), run.name))
+    return sorted(runs, key=_place)
 
 
-def note_asked(run: Path) -> None:
-    """Note that a user asked for this run now; which one is the last follows from it."""
-    (run / ".asked").touch()
-    os.utime(run / ".asked")
+def _place(run: Path) -> tuple[int, int, str]:
+    asked = read_asked(run)
+    if asked is None:
+        return -1, 0, run.name
+    return asked.number, 0 if asked.number else (run / ".asked").stat().st_mtime_ns, run.name
+
+
+def asked_runs(warehouse: Path) -> list[Path]:
+    """Folders of the kept runs that a user asked for, the last one last."""
+    return [run for run in kept_runs(warehouse) if was_asked(run)]
+
+
+def note_asked(run: Path, at: datetime) -> None:
+    """Note that a user asked for this run, which makes it the last one.
+
+    A run that is the last one already stays as it is. Otherwise it is to be compared, for each
+    of its destinations, with the run that was asked for last and has it. Hold the warehouse's lock.
+
+    Args:
+        run: the run's folder.
+        at: the instant at which it was asked for, UTC.
+    """
+    runs = asked_runs(run.parent.parent)
+    if runs and runs[-1] == run:
+        return
+    before = read_asked(run)
+    previous = {}
+    for name in read_run(run).destinations:
+        last = next((r for r in reversed(runs) if name in read_run(r).destinations), None)
+        if last == run:
+            last = run_before(run, name)
+        if last is not None:
+            previous[name] = last.name
+    highest = max((asked.number for r in runs if (asked := read_asked(r))), default=0)
+    asked = Asked(
+        number=highest + 1,
+        first_asked_at=before.first_asked_at if before else at,
+        previous=previous,
+    )
+    write_durably(run / ".asked", msgspec.json.encode(asked) + b"\n")
 
 
 def was_asked(run: Path) -> bool:
     """Whether a user ever asked for this run."""
-    return _asked_ns(run) > 0
+    return (run / ".asked").exists()
 
 
-def _asked_ns(run: Path) -> int:
-    try:
-        return (run / ".asked").stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
+def run_before(run: Path, destination: str) -> Path | None:
+    """The run that was asked for last before this one and has the destination, if it is kept.
+
+    Where that was not noted, by an earlier version of the program, the order of asking says it.
+    """
+    asked = read_asked(run)
+    if asked is None:
+        return None
+    if asked.previous is not None:
+        name = asked.previous.get(destination)
+        return run.parent / name if name and (run.parent / name / "run.json").exists() else None
+    runs = asked_runs(run.parent.parent)
+    earlier = reversed(runs[: runs.index(run)])
+    return next((r for r in earlier if destination in read_run(r).destinations), None)
 
 
-def keep_run(connection: duckdb.DuckDBPyConnection, runs: Path, record: RunRecord) -> Path:
-    """Write the run's temporary tables and its record into a folder of its own, all or nothing."""
-    final = runs / record.run_id
-    draft = runs / f".{record.run_id}.draft"
-    draft.mkdir(parents=True, exist_ok=True)
+def asked_pairs(warehouse: Path) -> Iterator[tuple[Path, Path, str]]:
+    """Each run that was noted to be compared: the run before it, it, and the destination."""
+    for run in asked_runs(warehouse):
+        asked = read_asked(run)
+        for name in (asked and asked.previous) or ():
+            before = run_before(run, name)
+            if before is not None:
+                yield before, run, name
+
+
+def program_versions() -> dict[str, str]:
+    """The versions that a run keeps."""
+    return {
+        "archiver": __version__,
+        "duckdb": duckdb.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def ledger_rows(ledger: pa.Table) -> pa.Table:
+    """The rows of the import ledger, as INPUTS has them, each once and in one order."""
+    table = ledger.select(INPUTS.names).group_by(INPUTS.names).aggregate([])
+    return table.select(INPUTS.names).sort_by([(name, "ascending") for name in INPUTS.names])
+
+
+def draft_run(runs: Path, run_id: str) -> Path:
+    """An empty folder for the tables of a run that is being made."""
+    draft = runs / f".{run_id}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    return draft
+
+
+def keep_run(
+    connection: duckdb.DuckDBPyConnection, draft: Path, record: RunRecord, inputs: pa.Table
+) -> Path:
+    """Complete the run's folder and put it in its place, all or nothing.
+
+    Args:
+        connection: it has those tables of RUN_TABLES that are no file in the draft yet.
+        draft: as `draft_run` gave it.
+        record: what is kept beside the tables.
+        inputs: the ledger rows that it was made from, as INPUTS has them.
+    """
     for name in RUN_TABLES:
         path = draft / f"{name}.parquet"
-        connection.execute(
-            f"COPY (FROM {name}) TO $path (FORMAT parquet, COMPRESSION zstd)", {"path": str(path)}
-        )
+        if not path.exists():
+            write_table(connection, f"FROM {name}", path)
         fsync_file(path)
+    pq.write_table(inputs, draft / "inputs.parquet", compression="zstd")
+    fsync_file(draft / "inputs.parquet")
     write_durably(draft / "run.json", msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    final = draft.with_name(record.run_id)
     os.replace(draft, final)
     fsync_folder(final.parent)
     return final
 
 
 def bind_runs(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
-    """Make the views over all kept runs, and the table `runs`."""
+    """Make the views over all kept runs, and the table `runs`.
+
+    A table or column that runs of earlier versions lack is empty or NULL for them.
+    """
     runs = kept_runs(warehouse)
     for name, schema in RUN_TABLES.items():
-        bind_files(connection, name, [run / f"{name}.parquet" for run in runs], schema)
-    connection.execute(
-        "CREATE TABLE runs (run_id VARCHAR, as_of TIMESTAMPTZ, from_day DATE, to_day DATE,"
-        " destinations VARCHAR[], is_latest BOOLEAN, archiver_version VARCHAR)"
-    )
+        files = [path for run in runs if (path := run / f"{name}.parquet").exists()]
+        bind_files(connection, name, files, schema, may_lack_columns=True)
+    lines = []
     for run in runs:
-        record = read_run(run)
-        connection.execute(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                record.run_id,
-                record.as_of,
-                record.from_day,
-                record.to_day,
-                list(record.destinations),
-                run == runs[-1] and was_asked(run),
-                record.archiver_version,
-            ],
+        record, asked = read_run(run), read_asked(run)
+        lines.append(
+            {
+                "run_id": record.run_id,
+                "as_of": record.as_of,
+                "from_day": record.from_day,
+                "to_day": record.to_day,
+                "destinations": list(record.destinations),
+                "is_latest": run == runs[-1] and asked is not None,
+                "first_asked_at": asked.first_asked_at if asked else None,
+                "archiver_version": record.archiver_version,
+            }
         )
+    # In one step: a statement for each of a thousand runs takes seconds.
+    connection.register("run_lines", pa.Table.from_pylist(lines, schema=_RUNS))
+    connection.execute("CREATE TABLE runs AS SELECT * FROM run_lines")
+    connection.unregister("run_lines")

@@ -8,7 +8,7 @@ from datetime import date
 import duckdb
 
 from archiver.config import Config
-from archiver.config.checks import nearest
+from archiver.config.nearest import nearest
 from archiver.errors import UsageError
 from archiver.warehouse.query import Rows, run_file
 

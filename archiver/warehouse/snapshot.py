@@ -11,9 +11,9 @@ import msgspec
 
 from archiver.files import write_durably
 
-LAYOUT = 1
+LAYOUT = 2
 """Counts changes to what the segments hold; those of another layout are made anew. 1: the diary,
-`type_issues`, and bodies with what the envelope says; 0 came before."""
+`type_issues`, and bodies with what the envelope says; 2: the tiers of match keys."""
 
 # Segments that no snapshot names are kept this long: readers of an older snapshot use them.
 _GRACE_SECONDS = 24 * 3600

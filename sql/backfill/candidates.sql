@@ -8,8 +8,9 @@
 -- $pixel VARCHAR (`none`, `same_id`, `other_id`); $dedup_window_us BIGINT, microseconds, NULL where
 -- the destination recognises no repeated event; $include_rejected, $include_ambiguous,
 -- $include_beyond_dedup, $force BOOLEAN.
--- Reads: reconciliation (of the run), conversion_occurrences, backfills (one row per event of an
--- earlier backfill), receipts.
+-- Reads: reconciliation (of the run), conversion_occurrences, erased_records (one row per event
+-- occurrence of somebody who asked to be forgotten), backfills (one row per event of an earlier
+-- backfill), receipts.
 -- Source: DESIGN §7.
 WITH gap_conversions AS (
   SELECT
@@ -25,7 +26,14 @@ suppressed_keys AS (
     conversion_occurrences.event_id,
     conversion_occurrences.event
   FROM conversion_occurrences
-  WHERE conversion_occurrences.suppressed_reason IS NOT NULL
+  LEFT JOIN erased_records
+    ON
+      conversion_occurrences.source = erased_records.source
+      AND conversion_occurrences.file_id = erased_records.file_id
+      AND conversion_occurrences.record_number = erased_records.record_number
+  WHERE
+    conversion_occurrences.suppressed_reason IS NOT NULL
+    OR erased_records.file_id IS NOT NULL
 ),
 
 this_backfill AS (

@@ -4,10 +4,11 @@
 --
 -- `recoverable` and `expired` divide the gap by the deadline; `backfill_deadline` is the first
 -- deadline of what is recoverable. A day is provisional when it ended less than
--- `provisional_after` before the instant.
+-- `provisional_after` before the instant, by the zone that held at that midnight.
 --
 -- Parameters: $run_id VARCHAR, $as_of TIMESTAMPTZ.
--- Reads: report_days, reconciliation (of this run), unarchived, destinations.
+-- Reads: report_days, reconciliation (of this run), unarchived, destinations,
+-- account_zones.
 WITH counted AS (
   SELECT
     reconciliation.destination,
@@ -64,10 +65,17 @@ aligned AS (
     COALESCE(counted.expired, 0) AS expired,
     counted.backfill_deadline,
     $as_of < (CAST(report_days.account_day AS TIMESTAMP) + INTERVAL 1 DAY)
-    AT TIME ZONE destinations.account_timezone + destinations.provisional_after AS provisional
+    AT TIME ZONE account_zones.account_timezone + destinations.provisional_after AS provisional
   FROM report_days
   INNER JOIN destinations
     ON report_days.destination = destinations.destination
+  INNER JOIN account_zones
+    ON
+      report_days.destination = account_zones.destination
+      AND (CAST(report_days.account_day AS TIMESTAMP) + INTERVAL 1 DAY)
+      AT TIME ZONE destinations.account_timezone >= account_zones.starts_at
+      AND (CAST(report_days.account_day AS TIMESTAMP) + INTERVAL 1 DAY)
+      AT TIME ZONE destinations.account_timezone < account_zones.ends_at
   LEFT JOIN counted
     ON
       report_days.destination = counted.destination

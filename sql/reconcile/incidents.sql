@@ -1,130 +1,142 @@
--- One row per incident: consecutive hours (UTC, by arrival) of gap, or a silence of the feed.
+-- One row per incident: consecutive hours of gap, or a silence of a feed or of a source. Only
+-- incidents with an instant on one of the run's account days are kept.
 --
--- `delivery_outage`: from the first to the last hour in which fewer than half of the settled,
--- covered conversions were accepted; an hour with fewer than `incident_min` of them neither
--- starts nor ends one; `conversions` counts its gap. `receipts_missing`: a silence for which the
--- user does not wholly vouch (else one stretch of coverage holds it: nothing but vouched ranges,
--- one or several that touch, covers a silence), from the first to the last silent arrival;
--- `conversions` counts those.
--- Only incidents that touch the run's range of account days are kept.
+-- `first_safe_upload`: when the hub has stopped retrying all that it counts. `last_safe_upload`:
+-- when the first of them cannot be sent safely any more.
 --
 -- Parameters: $run_id VARCHAR, $from_day DATE, $to_day DATE (NULL: no bound).
--- Reads: judged, silences, coverage, destinations.
--- Source: DESIGN §6.
-WITH hours AS (
+-- Reads: hour_incidents, silent_incidents, incident_conversions, destinations,
+-- account_zones.
+-- Source: DESIGN §6, docs/reconciliation.md.
+WITH found AS (
   SELECT
-    judged.destination,
-    DATE_TRUNC('hour', judged.arrival) AS hour,
-    COUNT(*) FILTER (WHERE judged.status = 'accepted') AS accepted,
-    COUNT(*) AS conversions
-  FROM judged
-  WHERE
-    judged.is_settled
-    AND judged.is_covered
-    AND judged.status NOT IN ('suppressed', 'unknown')
-  GROUP BY judged.destination, DATE_TRUNC('hour', judged.arrival)
-),
-
-telling_hours AS (
-  SELECT
-    hours.destination,
-    hours.hour,
-    CASE WHEN 2 * hours.accepted < hours.conversions THEN 1 ELSE 0 END AS is_bad
-  FROM hours
-  INNER JOIN destinations
-    ON hours.destination = destinations.destination
-  WHERE hours.conversions >= destinations.incident_min
-),
-
-stretches AS (
-  SELECT
-    telling_hours.destination,
-    telling_hours.hour,
-    telling_hours.is_bad,
-    SUM(1 - telling_hours.is_bad) OVER (
-      PARTITION BY telling_hours.destination
-      ORDER BY telling_hours.hour
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS stretch
-  FROM telling_hours
-),
-
-outages AS (
-  SELECT
-    stretches.destination,
-    MIN(stretches.hour) AS starts_at,
-    MAX(stretches.hour) + INTERVAL 1 HOUR AS ends_at
-  FROM stretches
-  WHERE stretches.is_bad = 1
-  GROUP BY stretches.destination, stretches.stretch
-),
-
-lost_conversions AS (
-  SELECT
-    outages.destination,
-    outages.starts_at,
-    COUNT(*) AS conversions
-  FROM outages
-  INNER JOIN judged
-    ON
-      outages.destination = judged.destination
-      AND outages.starts_at <= judged.arrival
-      AND outages.ends_at > judged.arrival
-  WHERE judged.status IN ('conflict', 'rejected', 'ambiguous', 'failed', 'missing')
-  GROUP BY outages.destination, outages.starts_at
-),
-
-incidents AS (
-  SELECT
-    outages.destination,
-    outages.starts_at,
-    outages.ends_at,
-    'delivery_outage' AS diagnosis,
-    COALESCE(lost_conversions.conversions, 0) AS conversions
-  FROM outages
-  LEFT JOIN lost_conversions
-    ON
-      outages.destination = lost_conversions.destination
-      AND outages.starts_at = lost_conversions.starts_at
+    hour_incidents.destination,
+    hour_incidents.diagnosis,
+    hour_incidents.source,
+    hour_incidents.code,
+    hour_incidents.starts_at,
+    hour_incidents.ends_at,
+    hour_incidents.ends_at - INTERVAL 1 MICROSECOND AS last_instant,
+    hour_incidents.is_open,
+    hour_incidents.ratio
+  FROM hour_incidents
   UNION ALL
   SELECT
-    silences.destination,
-    silences.starts_at,
-    silences.ends_at,
+    silent_incidents.destination,
     'receipts_missing' AS diagnosis,
-    silences.conversions
-  FROM silences
-  INNER JOIN destinations
-    ON silences.destination = destinations.destination
+    '' AS source,
+    '' AS code,
+    silent_incidents.starts_at,
+    silent_incidents.ends_at,
+    silent_incidents.ends_at AS last_instant,
+    silent_incidents.is_open,
+    NULL AS ratio
+  FROM silent_incidents
+),
+
+counted AS (
+  SELECT
+    incident_conversions.destination,
+    incident_conversions.diagnosis,
+    incident_conversions.incident_code,
+    incident_conversions.starts_at,
+    COUNT(*) AS conversions,
+    MAX(incident_conversions.arrival) AS last_arrival,
+    MIN(incident_conversions.safe_until) AS safe_until
+  FROM incident_conversions
+  GROUP BY
+    incident_conversions.destination,
+    incident_conversions.diagnosis,
+    incident_conversions.incident_code,
+    incident_conversions.starts_at
+),
+
+code_counts AS (
+  SELECT
+    incident_conversions.destination,
+    incident_conversions.starts_at,
+    incident_conversions.code,
+    COUNT(*) AS conversions
+  FROM incident_conversions
   WHERE
-    destinations.coverage = 'infer'
-    AND NOT EXISTS (
-      SELECT 1
-      FROM coverage
-      WHERE
-        coverage.destination = silences.destination
-        AND coverage.starts_at <= silences.starts_at
-        AND coverage.ends_at > silences.ends_at
-    )
+    incident_conversions.diagnosis = 'delivery_outage'
+    AND incident_conversions.resolved_outcome IS NOT NULL
+  GROUP BY
+    incident_conversions.destination,
+    incident_conversions.starts_at,
+    incident_conversions.code
+),
+
+code_shares AS (
+  SELECT
+    code_counts.destination,
+    code_counts.starts_at,
+    code_counts.code,
+    code_counts.conversions,
+    SUM(code_counts.conversions) OVER (
+      PARTITION BY code_counts.destination, code_counts.starts_at
+    ) AS total
+  FROM code_counts
+),
+
+aligned AS (
+  SELECT
+    found.*,
+    COALESCE(counted.conversions, 0) AS conversions,
+    code_shares.code AS dominant_code,
+    CASE
+      WHEN destinations.pixel <> 'other_id' AND found.diagnosis IN ('delivery_outage', 'rejections')
+        THEN counted.last_arrival + destinations.retry_window
+    END AS first_safe_upload,
+    CASE
+      WHEN destinations.pixel <> 'other_id' AND found.diagnosis IN ('delivery_outage', 'rejections')
+        THEN counted.safe_until
+    END AS last_safe_upload,
+    CAST(found.starts_at AT TIME ZONE first_zones.account_timezone AS DATE) AS first_day,
+    CAST(found.last_instant AT TIME ZONE last_zones.account_timezone AS DATE) AS last_day
+  FROM found
+  INNER JOIN destinations
+    ON found.destination = destinations.destination
+  LEFT JOIN counted
+    ON
+      found.destination = counted.destination
+      AND found.diagnosis = counted.diagnosis
+      AND found.code = counted.incident_code
+      AND found.starts_at = counted.starts_at
+  LEFT JOIN code_shares
+    ON
+      found.diagnosis = 'delivery_outage'
+      AND found.destination = code_shares.destination
+      AND found.starts_at = code_shares.starts_at
+      AND 2 * code_shares.conversions > code_shares.total
+  INNER JOIN account_zones AS first_zones
+    ON
+      found.destination = first_zones.destination
+      AND found.starts_at >= first_zones.starts_at
+      AND found.starts_at < first_zones.ends_at
+  INNER JOIN account_zones AS last_zones
+    ON
+      found.destination = last_zones.destination
+      AND found.last_instant >= last_zones.starts_at
+      AND found.last_instant < last_zones.ends_at
 )
 
 SELECT
   $run_id AS run_id,
-  incidents.destination,
-  incidents.starts_at,
-  incidents.ends_at,
-  incidents.diagnosis,
-  incidents.conversions
-FROM incidents
-INNER JOIN destinations
-  ON incidents.destination = destinations.destination
+  aligned.destination,
+  aligned.starts_at,
+  aligned.ends_at,
+  aligned.diagnosis,
+  NULLIF(aligned.source, '') AS source,
+  COALESCE(NULLIF(aligned.code, ''), aligned.dominant_code) AS code,
+  aligned.conversions,
+  aligned.ratio,
+  aligned.is_open,
+  aligned.first_safe_upload,
+  aligned.last_safe_upload
+FROM aligned
 WHERE
-  (
-    $from_day IS NULL
-    OR CAST(incidents.ends_at AT TIME ZONE destinations.account_timezone AS DATE) >= $from_day
-  )
-  AND (
-    $to_day IS NULL
-    OR CAST(incidents.starts_at AT TIME ZONE destinations.account_timezone AS DATE) <= $to_day
-  )
-ORDER BY incidents.destination, incidents.starts_at, incidents.diagnosis
+  aligned.last_day >= COALESCE($from_day, aligned.last_day)
+  AND aligned.first_day <= COALESCE($to_day, aligned.first_day)
+ORDER BY
+  aligned.destination, aligned.starts_at, aligned.diagnosis, aligned.source, aligned.code

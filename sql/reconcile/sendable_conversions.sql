@@ -1,8 +1,8 @@
--- One row per conversion that should have been attempted: neither suppressed nor without an id.
--- `stretch` counts the attempted ones up to it, by arrival: what shares a number and was not
--- attempted follows one upon the other.
+-- One row per conversion that should have been attempted (neither suppressed nor without an id) in
+-- those half hours in which a silence may lie. `stretch` counts the attempted ones up to it, by
+-- arrival: what shares a number and was not attempted follows one upon the other.
 --
--- Reads: conversions, attempted_ids.
+-- Reads: conversions, slots, unmatched, attempted_names.
 -- Source: DESIGN §4.
 WITH sendable AS (
   SELECT
@@ -10,12 +10,28 @@ WITH sendable AS (
     conversions.event_id,
     conversions.event,
     conversions.arrival,
-    CASE WHEN attempted_ids.event_id IS NULL THEN 0 ELSE 1 END AS is_attempted
+    CASE
+      WHEN
+        unmatched.event_id IS NOT NULL
+        AND attempted_names.event_id IS NULL
+        THEN 0
+      ELSE 1
+    END AS is_attempted
   FROM conversions
-  LEFT JOIN attempted_ids
+  INNER JOIN slots
     ON
-      conversions.destination = attempted_ids.destination
-      AND conversions.event_id = attempted_ids.event_id
+      conversions.destination = slots.destination
+      AND conversions.slot = slots.slot
+  LEFT JOIN unmatched
+    ON
+      unmatched.is_conversion
+      AND conversions.destination = unmatched.destination
+      AND conversions.event_id = unmatched.event_id
+      AND conversions.event = unmatched.event
+  LEFT JOIN attempted_names
+    ON
+      conversions.destination = attempted_names.destination
+      AND conversions.event_id = attempted_names.event_id
   WHERE
     conversions.suppressed_reason IS NULL
     AND conversions.event_id IS NOT NULL

@@ -28,7 +28,7 @@ GROUP BY receipts.destination, receipts.file_id
 UNION ALL
 SELECT
   'receipt_totals' AS table_name,
-  'receipts' AS kind,
+  'totals' AS kind,
   receipt_totals.destination AS owner_name,
   receipt_totals.file_id,
   COUNT(*) AS row_count,

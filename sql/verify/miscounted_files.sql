@@ -20,7 +20,8 @@ WITH counted AS (
   FROM ledger
   LEFT JOIN found_files AS archived
     ON
-      ledger.kind = archived.table_name
+      archived.table_name IN ('events', 'receipts', 'receipt_totals')
+      AND ledger.kind = archived.kind
       AND ledger.owner_name = archived.owner_name
       AND ledger.file_id = archived.file_id
   LEFT JOIN found_files AS quarantined

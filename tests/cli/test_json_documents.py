@@ -19,6 +19,10 @@ TERMS = COUNTS - {"unarchived"}
 DAY = COUNTS | {
     *("day", "event", "value", "recoverable", "expired", "backfill_deadline", "provisional"),
 }
+FINDINGS = {
+    *("order_under_several_ids", "id_on_several_orders", "value_mismatch", "conflict_accepted"),
+    *("currency_missing", "time_in_future", "refund_without_order", "name_renamed", "no_time"),
+}
 
 
 @pytest.fixture
@@ -76,7 +80,12 @@ def test_reconcile_and_report_print_the_same_document(reconciled: Workspace) -> 
     assert document.keys() == {"run_id", "as_of", "destinations"}
     assert document["as_of"] == AS_OF
     (part,) = document["destinations"]
-    assert part.keys() == {"destination", "account_timezone", "totals", "days", "incidents"}
+    assert part.keys() == {
+        *("destination", "account_timezone", "totals", "days", "incidents", "findings"),
+        "totals_by_day",
+    }
+    assert part["findings"] == dict.fromkeys(FINDINGS, 0)
+    assert part["totals_by_day"] == []
     assert part["totals"].keys() >= COUNTS | {"value", "recoverable", "expired"}
     assert all(day.keys() == DAY for day in part["days"])
     lost = next(day for day in part["days"] if day["event"] == "CompletePayment")
@@ -91,7 +100,7 @@ def test_reconcile_and_report_print_the_same_document(reconciled: Workspace) -> 
 
 
 def test_incidents(workspace: Workspace) -> None:
-    workspace.configure(CONFIG + 'coverage = "complete"\n')
+    workspace.configure(CONFIG + 'coverage = "complete"\nmax_age = "7d"\n')
     workspace.write("inbound/web/a.ndjson", *[order(f"m{n}") for n in range(30)])
     workspace.write("receipts/r.ndjson", receipt("x", at="2026-01-17T12:00:00Z"))
     workspace.done("ingest")
@@ -101,7 +110,42 @@ def test_incidents(workspace: Workspace) -> None:
     assert incident == {
         **{"start": "2026-01-15T12:00:00Z", "end": "2026-01-15T13:00:00Z"},
         **{"diagnosis": "delivery_outage", "conversions": 30, "value": {"USD": "375.00"}},
+        **{"source": None, "code": None, "ratio": "0.0000", "is_open": True},
+        **{"first_safe_upload": "2026-01-15T16:00:00Z"},
+        **{"last_safe_upload": "2026-01-22T12:00:00Z"},
     }
+    (status,) = workspace.done("status", "--json").json["open"]
+    assert (status["open_incidents"], status["past_incidents"]) == (1, 0)
+
+
+def test_totals_by_day(workspace: Workspace) -> None:
+    feed = '[[destinations.tiktok.totals]]\nkind = "delivered"\npaths = ["totals/*.csv"]\n'
+    workspace.configure(CONFIG + 'reports = "totals"\n' + feed)
+    workspace.write("inbound/web/a.ndjson", *[order(f"m{n}") for n in range(30)])
+    counted = b"2026-01-15,CompletePayment,24,2026-01-17T00:00:00Z"
+    workspace.write("totals/a.csv", b"account_day,event_name,count,reported_at", counted)
+    workspace.done("ingest")
+    workspace.done("receipts")
+    result = workspace.run("reconcile", "--as-of", AS_OF, "--json")
+    (part,) = result.json["destinations"]
+    assert part["totals_by_day"] == [
+        {
+            **{"day": "2026-01-15", "event": "CompletePayment", "expected": 30, "pending": 0},
+            **{"delivered": 24, "received": None, "attributed": None},
+            **{"compared_with": "delivered", "difference": 6, "tolerance": "0.60"},
+            **{"is_over_tolerance": True, "provisional": False, "unattributable": True},
+        }
+    ]
+    assert result.code == 3
+    assert "tiktok 2026-01-15 CompletePayment: of 30 settled conversions 24 deliv" in result.err
+    text = workspace.run("reconcile", "--as-of", AS_OF).out
+    assert "30 expected = 0 pending + 0 without a count + 30 compared (24 counted)" in text
+    status = workspace.done("status", "--json").json
+    assert ("tiktok", "totals", "2026-01-15", 1) in {
+        (feed["name"], feed["kind"], feed["reaches_up_to"], feed["files"])
+        for feed in status["feeds"]
+    }
+    assert status["open"][0]["days_over_tolerance"] == 1
 
 
 def test_backfill(reconciled: Workspace) -> None:

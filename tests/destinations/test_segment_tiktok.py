@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.destinations import destination
 from archiver.destinations.base import BuiltEvent, UnsendableEvent
+from archiver.destinations.tiktok_events import TikTokEvents
 
-TIKTOK = destination("tiktok-events")
+TIKTOK = TikTokEvents()
 
 
 def hashed(text: str) -> str:
@@ -106,8 +106,8 @@ def test_no_json_object_is_unsendable(payload: bytes) -> None:
         TIKTOK.build_event(payload, "Contact")
 
 
-def test_a_name_that_no_rule_has_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(ValueError, match=r"'Purchase'.*known: AddPaymentInfo"):
+def test_a_name_that_the_presets_do_not_send_is_unsendable() -> None:
+    with pytest.raises(UnsendableEvent, match=r"'Purchase', which Segment's presets do not send"):
         build("Purchase")
 
 

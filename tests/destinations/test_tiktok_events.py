@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from archiver.destinations import DESTINATIONS, destination
+from archiver.destinations import DESTINATIONS, destination, request_builder
 from archiver.destinations.base import RequestItem, Settings
+from archiver.destinations.tiktok_events import TikTokEvents
 
-TIKTOK = destination("tiktok-events")
+TIKTOK = TikTokEvents()
 
 
 def test_look_up_by_type_names_the_known_ones() -> None:
@@ -23,18 +24,27 @@ def test_limits_window_and_names() -> None:
     assert (limits.max_events, limits.max_body_bytes, limits.max_age) == (1000, None, None)
     assert TIKTOK.dedup_window == timedelta(hours=48)
     assert TIKTOK.takes_pixel("web")
-    assert TIKTOK.integration_name("web") == "TikTok Conversions"
+    assert TIKTOK.integration_name("web", "segment") == "TikTok Conversions"
+    assert TIKTOK.integration_name("web", "rudderstack") == "TikTok Ads"
     assert [header.environment for header in TIKTOK.request_headers if header.environment] == [
         "TIKTOK_ACCESS_TOKEN"
     ]
 
 
 def test_unknown_event_sources_and_presets_are_refused() -> None:
-    for ask in (TIKTOK.limits, TIKTOK.takes_pixel, TIKTOK.integration_name):
+    for ask in (TIKTOK.limits, TIKTOK.takes_pixel):
         with pytest.raises(ValueError, match=r"event_source 'shop'.*known: web"):
             ask("shop")
-    with pytest.raises(ValueError, match=r"preset 'snowplow'.*known: segment"):
-        TIKTOK.rules("snowplow")
+    with pytest.raises(ValueError, match=r"event_source 'shop'.*known: web"):
+        TIKTOK.integration_name("shop", "segment")
+    for about in (TIKTOK.rules, TIKTOK.match_keys):
+        with pytest.raises(ValueError, match=r"preset 'snowplow'.*known: segment, rudderstack"):
+            about("snowplow")
+
+
+def test_requests_are_built_as_segment_does_and_not_as_rudderstack() -> None:
+    assert request_builder("tiktok-events", "segment") is destination("tiktok-events")
+    assert request_builder("tiktok-events", "rudderstack") is None
 
 
 def test_the_events_that_segment_subscribes_to() -> None:
@@ -58,6 +68,38 @@ def test_the_events_that_segment_subscribes_to() -> None:
         ("track", "Download Link Clicked"): "Download",
         ("page", None): "PageView",
     }
+
+
+def test_the_events_that_rudderstack_maps() -> None:
+    rules = TIKTOK.rules("rudderstack")
+    assert all(rule.call_type == "track" and rule.is_folded for rule in rules)
+    renamed = {r.event: r.destination_event for r in rules if r.event != r.destination_event}
+    assert renamed == {
+        "Order Completed": "PlaceAnOrder",
+        "Checkout Step Completed": "CompletePayment",
+        "Checkout Started": "InitiateCheckout",
+        "Payment Info Entered": "AddPaymentInfo",
+        "Product Added": "AddToCart",
+        "Product Added to Wishlist": "AddToWishlist",
+        "Application Approval": "ApplicationApproval",
+        "Submit Application": "SubmitApplication",
+        "Start Trial": "StartTrial",
+    }
+    unchanged = {rule.event for rule in rules if rule.event == rule.destination_event}
+    assert unchanged == {
+        *("ViewContent", "ClickButton", "Search", "Contact", "Download", "SubmitForm"),
+        *("CompleteRegistration", "Subscribe", "Purchase", "Lead", "CustomizeProduct"),
+        *("FindLocation", "Schedule"),
+    }
+
+
+def test_where_the_hubs_take_the_id_from() -> None:
+    assert [key.path for key in TIKTOK.match_keys("segment")] == ["messageId"]
+    assert [key.path for key in TIKTOK.match_keys("rudderstack")] == [
+        "properties.eventId",
+        "properties.event_id",
+        "messageId",
+    ]
 
 
 def test_every_rule_can_be_built_and_no_event_has_two_names() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.destinations import destination
 from archiver.destinations.base import Settings
+from archiver.destinations.tiktok_events import TikTokEvents
 
 CORPORA = os.environ.get("ARCHIVER_CORPORA", "")
 GOLDEN = Path(CORPORA) / "golden"
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     reason="NOT CHECKED against Segment: set ARCHIVER_CORPORA to the folder with golden/",
 )
 
-TIKTOK = destination("tiktok-events")
+TIKTOK = TikTokEvents()
 
 
 def golden_lines() -> Iterator[tuple[bytes, dict]]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from archiver.destinations import destination
+from archiver.destinations.tiktok_events import TikTokEvents
 
-TIKTOK = destination("tiktok-events")
+TIKTOK = TikTokEvents()
 
 
 def outcomes(status: int | None, body: Any, items: int = 1) -> list[str]:

@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from archiver.receipts import BadRecord, Parsed, Receipt, ReceiptSettings
+from archiver.receipts import (
+    BadRecord,
+    Parsed,
+    Receipt,
+    ReceiptSettings,
+    UnreadableReceiptsError,
+)
 from archiver.receipts.api_log import ApiLog
+from archiver.receipts.base import names_of_others
 
 SETTINGS = ReceiptSettings("tiktok", "tiktok-events")
 SENT_AT = datetime(2026, 1, 15, 11, 52, tzinfo=UTC)
@@ -35,8 +42,8 @@ def line(*events: Any, **changes: Any) -> bytes:
     return json.dumps({k: v for k, v in request.items() if v is not None}).encode() + b"\n"
 
 
-def read(*lines: bytes) -> list[Parsed | BadRecord]:
-    return list(ApiLog().read(iter(lines), SETTINGS))
+def read(*lines: bytes, settings: ReceiptSettings = SETTINGS) -> list[Parsed | BadRecord]:
+    return list(ApiLog().read(iter(lines), settings))
 
 
 def receipts(log_line: bytes) -> list[Receipt]:
@@ -147,6 +154,101 @@ def test_sent_at_may_have_an_offset_or_none(sent_at: str) -> None:
 @pytest.mark.parametrize("name", ["tiktok", "TikTok", "tiktok-events", None])
 def test_a_line_names_this_destination_or_none(name: str | None) -> None:
     assert len(receipts(line(event("a"), destination=name))) == 1
+
+
+CONFIGURED = {
+    "tiktok": "tiktok-events",
+    "TikTok EU": "tiktok-events",
+    "meta": "meta-capi",
+    "ads": "google-ads",
+    "google-ads": "tiktok-events",  # called like the type of another
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "named", "is_ours"),
+    [
+        ("tiktok", None, True),
+        ("tiktok", "tiktok", True),
+        ("tiktok", " TIKTOK ", True),
+        ("tiktok", "TikTok-Events", True),
+        ("tiktok", "tiktok eu", False),
+        ("tiktok", "meta", False),
+        ("tiktok", "META-CAPI", False),
+        ("meta", "meta-capi", True),
+        ("meta", "tiktok-events", False),
+        ("google-ads", "google-ads", True),
+        ("ads", "google-ads", False),
+        ("ads", "ads", True),
+    ],
+)
+def test_each_destination_takes_its_own_lines_from_a_shared_log(
+    name: str, named: str | None, is_ours: bool
+) -> None:
+    settings = ReceiptSettings(name, CONFIGURED[name], others=names_of_others(name, CONFIGURED))
+    body = {"data": [event("a")], "conversions": [{"orderId": "a"}]}
+    (record,) = read(line(destination=named, request_body=body), settings=settings)
+    assert isinstance(record, Parsed)
+    assert [found.event_id for found in record.receipts] == (["a"] if is_ours else [])
+
+
+def test_the_names_of_the_others_are_not_ones_own() -> None:
+    others = {"tiktok eu", "meta", "meta-capi", "ads", "google-ads"}
+    assert names_of_others("tiktok", CONFIGURED) == others
+    assert names_of_others("meta", {"meta": "meta-capi"}) == frozenset()
+
+
+def test_a_line_of_another_destination_is_left_aside_unread_and_keeps_its_number() -> None:
+    settings = ReceiptSettings("tiktok", "tiktok-events", others=frozenset({"meta"}))
+    theirs = line(destination="meta", sent_at=None, request_body="?")
+    log = [theirs, line(event("a")), line(event("b"), destination="snap"), theirs]
+    records = read(*log, settings=settings)
+    kinds = [(type(record).__name__, record.record_number) for record in records]
+    assert kinds == [("Parsed", 0), ("Parsed", 1), ("BadRecord", 2), ("Parsed", 3)]
+    assert [len(record.receipts) for record in records if isinstance(record, Parsed)] == [0, 1, 0]
+
+
+def test_meta_and_google_are_judged_by_their_own_rules() -> None:
+    meta = ReceiptSettings("meta", "meta-capi")
+    body = {"data": [{"event_id": "a", "event_name": "Lead"}, {"event_id": "b"}]}
+    short = {"events_received": 1, "fbtrace_id": "t"}
+    (record,) = read(
+        line(destination="meta", request_body=body, response_body=short), settings=meta
+    )
+    assert isinstance(record, Parsed)
+    told = [(r.event_id, r.event_name, r.outcome, r.request_id) for r in record.receipts]
+    assert told == [("a", "Lead", "unknown", "t"), ("b", None, "unknown", "t")]
+
+    google = ReceiptSettings("ads", "google-ads")
+    conversions = {"conversions": [{"orderId": "a"}, {"orderId": "b"}]}
+    done = {"results": [{"gclid": "g"}, {"gclid": "h"}]}
+    (record,) = read(
+        line(destination="ads", request_body=conversions, response_body=done), settings=google
+    )
+    assert isinstance(record, Parsed)
+    assert [(r.event_id, r.outcome) for r in record.receipts] == [
+        ("a", "accepted"),
+        ("b", "accepted"),
+    ]
+
+
+@pytest.mark.parametrize("reply", [{"results": [{"gclid": "g"}]}, {"jobId": "1"}, None])
+def test_a_request_that_only_validates_records_nothing(reply: Any) -> None:
+    google = ReceiptSettings("ads", "google-ads")
+    body = {"conversions": [{"orderId": "a"}], "validateOnly": True}
+    (record,) = read(
+        line(destination="ads", request_body=body, response_body=reply), settings=google
+    )
+    assert isinstance(record, Parsed)
+    assert [(r.outcome, r.code) for r in record.receipts] == [("failed", "validate_only")]
+
+
+def test_a_destination_without_a_reader_has_no_api_log() -> None:
+    custom = ReceiptSettings("kiosk", "custom")
+    with pytest.raises(UnreadableReceiptsError) as refused:
+        read(line(event("a"), destination="kiosk"), settings=custom)
+    assert "destinations of type custom have no reader for theirs" in refused.value.why
+    assert "generic feed" in refused.value.hint
 
 
 @pytest.mark.parametrize(

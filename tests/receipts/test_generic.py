@@ -180,6 +180,37 @@ def test_amounts_are_exact(value: str, amount: str) -> None:
     assert receipts(line)[0].value == Decimal(amount)
 
 
+FILTERED = ReceiptSettings("tiktok", "tiktok-events", filter={"to.id": "2abc", "live": "true"})
+
+
+def test_a_filter_leaves_records_of_other_destinations_aside() -> None:
+    lines = [
+        ndjson(to={"id": "2abc"}, live=True),
+        ndjson(to={"id": "2xyz"}, live=True, outcome="no word of ours"),
+        ndjson(to={"id": "2abc"}, live=False),
+        ndjson(to={"id": "2abc"}),
+        ndjson(live=True, to=None),
+    ]
+    data = "\n".join(lines).encode()
+    found = list(choose(data, "generic-ndjson").read(io.BytesIO(data), FILTERED))
+    assert [len(r.receipts) if isinstance(r, Parsed) else r.reason for r in found] == [
+        1,
+        0,
+        0,
+        "no_filter_value",
+        "no_filter_value",
+    ]
+
+
+def test_a_filter_s_column_must_be_in_the_header() -> None:
+    with pytest.raises(UnreadableReceiptsError, match=r"no column 'to\.id' for receipts_filter"):
+        list(choose(HEADER.encode()).read(io.BytesIO(HEADER.encode()), FILTERED))
+    known = ReceiptSettings("tiktok", "tiktok-events", filter={"message": "ours"})
+    data = (HEADER + f"a,accepted,{AT},,ours\nb,accepted,{AT},,theirs\n").encode()
+    found = list(choose(data).read(io.BytesIO(data), known))
+    assert [len(r.receipts) for r in found if isinstance(r, Parsed)] == [1, 0]
+
+
 def test_what_is_unreadable_but_not_needed_is_none() -> None:
     (found,) = receipts(ndjson(value="free", event_time="soon", attempt="first", currency=" "))
     assert (found.value, found.event_time, found.attempt, found.currency) == (None,) * 4

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars
 import pytest
 from support import Workspace, order, receipt
+
+from archiver.report.model import FINDINGS, build_report
+from archiver.warehouse.runs import kept_runs
 
 AS_OF = ("--as-of", "2026-01-19T12:00:00Z")
 
@@ -44,6 +50,7 @@ def reconciled(workspace: Workspace) -> Workspace:
 def test_terminal_says_first_what_was_lost(reconciled: Workspace) -> None:
     text = reconciled.done("report").out
     assert "2 of 5 conversions did not arrive, worth 1,234.50 EUR and 12.50 USD." in text
+    assert "2 are young enough to be sent again." in text
     assert "gap: 1 missing (no receipt at all) · 1 failed (not delivered)" in text
     assert "suppressed: 1 (must not be delivered, so not expected)" in text
     assert "unarchived: 1 (receipts for events that the archive does not have)" in text
@@ -178,6 +185,63 @@ def run_with(workspace: Workspace, text: str) -> int:
     code = workspace.run("reconcile", *AS_OF).code
     workspace.configure(kept)
     return code
+
+
+def test_a_kept_run_of_an_earlier_version_is_still_shown(reconciled: Workspace) -> None:
+    (run,) = kept_runs(reconciled.config.warehouse_path)
+    for table in ("daily_totals", "findings"):
+        (run / f"{table}.parquet").unlink()
+    start = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    incident = {"destination": "tiktok", "starts_at": start, "diagnosis": "delivery_outage"}
+    polars.DataFrame([{**incident, "ends_at": start, "conversions": 3}]).write_parquet(
+        run / "incidents.parquet"
+    )
+    polars.DataFrame([{**incident, "currency": "USD", "value": Decimal("37.5")}]).write_parquet(
+        run / "incident_values.parquet"
+    )
+    record = json.loads((run / "run.json").read_text())
+    for name in ("reports", "pixel", "totals_tolerance"):
+        del record["parameters"]["tiktok"][name]
+    (run / "run.json").write_text(json.dumps(record | {"no_time": {"tiktok": 4}}))
+    (part,) = reconciled.done("report", "--json").json["destinations"]
+    assert part["incidents"] == [
+        {
+            **{"start": "2026-01-15T12:00:00Z", "end": "2026-01-15T12:00:00Z"},
+            **{"diagnosis": "delivery_outage", "conversions": 3, "value": {"USD": "37.50"}},
+            **dict.fromkeys(("source", "code", "ratio", "is_open")),
+            **dict.fromkeys(("first_safe_upload", "last_safe_upload")),
+        }
+    ]
+    assert part["findings"]["no_time"] == part["totals"]["no_time"] == 4
+    assert part["findings"]["value_mismatch"] is None, "nobody looked for it"
+    assert part["totals_by_day"] == []
+    text = reconciled.done("report").out
+    assert "delivery outage from 2026-01-15 12:00" in text
+    assert "4 no_time" in text
+    (status,) = reconciled.done("status", "--json").json["open"]
+    assert (status["open_incidents"], status["past_incidents"]) == (0, 1)
+
+
+def test_findings_are_those_of_the_shown_days(reconciled: Workspace) -> None:
+    (run,) = kept_runs(reconciled.config.warehouse_path)
+    found = [("no_time", None), ("no_time", None), ("currency_missing", date(2026, 1, 15))]
+    polars.DataFrame(
+        [
+            {"destination": name, "finding": finding, "account_day": day}
+            for finding, day in found
+            for name in ("tiktok", "meta")
+        ]
+    ).write_parquet(run / "findings.parquet")
+
+    def counted(**days: date) -> tuple[int, int]:
+        (part,) = build_report(run, **days).destinations
+        assert part.findings.keys() == {*FINDINGS}
+        return part.findings["no_time"], part.findings["currency_missing"]
+
+    assert counted() == (2, 1)
+    assert counted(from_day=date(2026, 1, 15), to_day=date(2026, 1, 15)) == (2, 1)
+    assert counted(from_day=date(2026, 1, 16)) == (2, 0)
+    assert counted(to_day=date(2026, 1, 14)) == (2, 0)
 
 
 def test_status_says_what_ran_how_far_feeds_reach_and_what_is_open(reconciled: Workspace) -> None:

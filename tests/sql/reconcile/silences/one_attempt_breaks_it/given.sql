@@ -5,4 +5,4 @@ SELECT
   TIMESTAMPTZ '2026-01-15 12:00:00+00' + n * INTERVAL 1 HOUR
 FROM RANGE(39) AS numbers (n);
 
-INSERT INTO attempted_ids (event_id) VALUES ('m19');
+INSERT INTO attempted_names (event_id) VALUES ('m19');

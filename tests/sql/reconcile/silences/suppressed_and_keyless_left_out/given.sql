@@ -3,7 +3,7 @@ INSERT INTO conversions (event_id, arrival, suppressed_reason)
 VALUES ('off', TIMESTAMPTZ '2026-01-15 12:30:01+00', 'integration_off'),
 (NULL, TIMESTAMPTZ '2026-01-15 12:40:01+00', NULL);
 
-INSERT INTO attempted_ids (event_id) VALUES ('off');
+INSERT INTO attempted_names (event_id) VALUES ('off');
 
 INSERT INTO conversions (event_id, arrival)
 SELECT

@@ -1,0 +1,59 @@
+"""Logged request bodies, as far as all JSON APIs are alike: JSON in, however it was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from archiver.destinations.json_text import repair_unicode, text_of
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decoded_body(
+    body: bytes | Mapping[str, object], decoder: msgspec.json.Decoder[T], events: str
+) -> T:
+    """Decode a request body (see `ApiLogReader.request_items`).
+
+    Args:
+        body: its JSON text, a JSON string that holds that text, or what it decodes to.
+        decoder: for what the API takes.
+        events: the key of the list of events, for the error.
+
+    Raises:
+        ValueError: no JSON, or not what the decoder takes; holds no value of the body.
+    """
+    try:
+        if not isinstance(body, bytes):
+            body = _encoder.encode(body)
+        elif body.lstrip()[:1] == b'"':
+            body = text_of(body).encode()
+        try:
+            return decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return decoder.decode(repair_unicode(body))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise ValueError(f"the request body is no JSON object with a list `{events}`") from None
+
+
+def decoded_event(raw: bytes, decoder: msgspec.json.Decoder[T], nothing: T) -> T:
+    """Decode one event of a request; `nothing` where it is no JSON object that can be read."""
+    try:
+        return decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    except (ArithmeticError, RecursionError):
+        return nothing
+    try:
+        return decoder.decode(repair_unicode(raw))
+    except (msgspec.MsgspecError, ArithmeticError, RecursionError):
+        return nothing
+
+
+def text_or_none(value: object) -> str | None:
+    """A value that is text and not empty; None for anything else."""
+    return value if isinstance(value, str) and value else None
