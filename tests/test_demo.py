@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 import venv
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,78 @@ def test_report_shows_the_planted_incidents(report: dict[str, Any]) -> None:
         assert {c: v for c, v in shown["value"].items() if v != "0.00"} == {
             c: v for c, v in promised_value.items() if v != "0.00"
         }
+
+
+def test_queries_of_the_readme_give_the_figures_of_the_report(
+    demo: Path, report: dict[str, Any]
+) -> None:
+    queries = _readme_queries()
+    assert all(len(query.splitlines()) <= 10 for query in queries.values())
+    found = {name: rows(demo, query) for name, query in queries.items()}
+    (part,) = report["destinations"]
+    totals, money = part["totals"], part["totals"]["value"]
+    assert {row["owner"]: row["quarantined"] for row in found["Imported files"]} == {
+        **{source: EXPECTED["ingest"][source]["quarantined"] for source in ("mobile", "web")},
+        "tiktok": 0,
+    }
+    figures = ("expected", "accepted", "unknown", "gap")
+    table = {(r["account_day"], r["event"]): r for r in found["The table"]}
+    for row in (r for r in part["days"] if r["expected"]):
+        shown = table[row["day"], row["event"]]
+        assert {name: shown[name] for name in figures} == {name: row[name] for name in figures}
+    assert {name: table[None, None][name] for name in figures} == {
+        name: totals[name] for name in figures
+    }
+    gaps = {row["currency"]: row["gap"] for row in found["The money"] if not row["account_day"]}
+    assert {c: Decimal(v) for c, v in gaps.items() if v} == {
+        c: Decimal(terms["gap"]) for c, terms in money.items() if Decimal(terms["gap"])
+    }
+    statuses: Counter[str] = Counter()
+    for row in found["Why"]:
+        statuses[row["status"]] += row["conversions"]
+    assert all(totals[status] == count for status, count in statuses.items())
+    assert found["Until when"] == [
+        {
+            "recoverable": totals["recoverable"],
+            "expired": totals["expired"],
+            "first_deadline": totals["backfill_deadline"],
+        }
+    ]
+    silence, outage = part["incidents"]
+    hours = [row["hour"] for row in found["The outage"]]
+    assert (hours[0], hours[-1]) == (outage["start"], "2026-01-16T05:00:00Z")
+    assert outage["end"] == "2026-01-16T06:00:00Z"
+    (cost,) = found["What it cost"]
+    assert (cost["conversions"], cost["code"]) == (outage["conversions"], outage["code"])
+    assert {c: Decimal(cost[c.lower()]) for c in ("USD", "CAD")} == {
+        c: Decimal(outage["value"][c]) for c in ("USD", "CAD")
+    }
+    assert cost["first_safe"] == outage["first_safe_upload"]
+    assert cost["last_safe"] == outage["last_safe_upload"]
+    (quiet,) = found["The silence"]
+    assert (quiet["conversions"], Decimal(quiet["usd"])) == (
+        silence["conversions"],
+        Decimal(silence["value"]["USD"]),
+    )
+    assert found["Unarchived"] == [{"unarchived": totals["unarchived"]}]
+    assert found["How far the feeds reach"][0]["receipts"] == EXPECTED["receipts"]["newest_attempt"]
+    assert {row["finding"]: row["count_star()"] for row in found["Findings"]} == {
+        name: count for name, count in part["findings"].items() if count
+    }
+    (backfill,) = found["The backfill"]
+    assert backfill["events"] == EXPECTED["backfill"]["events"]
+
+
+def _readme_queries() -> dict[str, str]:
+    """Those in the README's list of the demo's figures, by their headings."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = text.partition("<summary>Every figure of the demo")[2].partition("</details>")[0]
+    queries = {}
+    for part in listed.split("\n**")[1:]:
+        heading, _, rest = part.partition("**")
+        lines = [line[4:] for line in rest.splitlines() if line.startswith("    ")]
+        queries[heading] = "\n".join(lines)
+    return queries
 
 
 def test_backfill_holds_exactly_the_recoverable_losses(demo: Path) -> None:

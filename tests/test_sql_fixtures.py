@@ -153,7 +153,8 @@ def test_a_case_names_only_columns_that_the_step_has(
     given = relations.execute(f"DESCRIBE {step}").fetchall()
     _create(relations, "yielded", f"reconcile/{step}", _typed(PARAMETERS))
     yielded = relations.execute("DESCRIBE yielded").fetchall()
-    assert {row[0] for row in given} - {row[0] for row in yielded} == set()
+    computed = {"arrival_hour"}  # by the view that the program binds
+    assert {row[0] for row in given} - {row[0] for row in yielded} <= computed
 
 
 def test_every_query_has_a_case() -> None:
@@ -193,7 +194,9 @@ class _Upstream:
         if relation in self._has_rows:
             return
         self._has_rows[relation] = False
-        if relation in SETTINGS:
+        if relation == "unnamed_receipts":  # A view on them.
+            self._has_rows[relation] = self._has_rows.get("receipts", False)
+        elif relation in SETTINGS:
             if relation != "destinations":
                 self._make_relation("destinations")
             self._connection.execute(SETTINGS[relation])

@@ -18,8 +18,8 @@ from archiver.archive.store import Archive
 from archiver.archive.tables import COVERAGE, INBOUND_FILES, INBOUND_PATHS
 from archiver.config import Config, DestinationSettings
 from archiver.errors import CheckFailedError
-from archiver.reconcile.binding import bind_settings, dedup_window, max_age
-from archiver.warehouse.database import bind_files, connect, create, run, write_table
+from archiver.reconcile.binding import bind_settings, bind_written, dedup_window, max_age
+from archiver.warehouse.database import connect, create, run, write_table
 from archiver.warehouse.erased import erased_fingerprint
 from archiver.warehouse.load import load
 from archiver.warehouse.publish import bind_archive
@@ -189,7 +189,7 @@ def _write(
         connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         write_table(connection, resources.sql(f"reconcile/{step}"), path, parameters)
         connection.execute("RESET disabled_optimizers")
-    bind_files(connection, step, [path], "*", temporary=True)
+    bind_written(connection, step, path)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, parameters: dict[str, Any]) -> None:

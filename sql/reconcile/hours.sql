@@ -12,13 +12,14 @@
 -- Hours younger than the source's `arrival_lag` are left out: their files may not be there yet.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: judged, receipts (one row per attempt per event, with `attempted_hour`, UTC), source_hours
--- (one row per source and hour with events), destination_sources, destinations.
+-- Reads: judged (with `arrival_hour`, UTC), receipts (one row per attempt per event, with
+-- `attempted_hour`, UTC), source_hours (one row per source and hour with events),
+-- destination_sources, destinations.
 -- Source: DESIGN §6, docs/reconciliation.md.
 WITH arrival_hours AS (
   SELECT
     judged.destination,
-    DATE_TRUNC('hour', judged.arrival) AS hour,
+    judged.arrival_hour AS hour,
     COUNT(*) FILTER (
       WHERE
       judged.status = 'accepted'
@@ -37,7 +38,7 @@ WITH arrival_hours AS (
       AND judged.attempts = 0
     ) AS inferred
   FROM judged
-  GROUP BY judged.destination, DATE_TRUNC('hour', judged.arrival)
+  GROUP BY judged.destination, judged.arrival_hour
 ),
 
 delivery_hours AS (

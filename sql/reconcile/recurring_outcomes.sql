@@ -106,4 +106,4 @@ INNER JOIN attempt_counts
   ON
     deciding_attempts.destination = attempt_counts.destination
     AND deciding_attempts.event_id = attempt_counts.event_id
-    AND deciding_attempts.event = attempt_counts.event
+    AND deciding_attempts.event IS NOT DISTINCT FROM attempt_counts.event

@@ -11,7 +11,7 @@ WITH unmatched_receipts AS (
   SELECT
     unmatched.destination,
     unmatched.event_id,
-    unmatched.event,
+    COALESCE(CAST(unmatched.event AS VARCHAR), '(unnamed)') AS event,
     COALESCE(unmatched.event_time, unmatched.first_attempted_at) AS happened_at
   FROM unmatched
   WHERE NOT unmatched.is_conversion

@@ -1,32 +1,32 @@
 -- One row per attempt by the instant that names no event, and conversion with its id: it stands for
--- each of them; `(unnamed)` where there is none.
+-- each of them; without an event name where there is none.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: receipts (one row per attempt per event), aliases, conversions.
+-- Reads: unnamed_receipts (one row per attempt per event, of those without an event name), aliases,
+-- conversions.
 -- Source: DESIGN §4.
 WITH attempts AS (
   SELECT
-    receipts.destination,
-    COALESCE(aliases.event_id, receipts.event_id) AS event_id,
+    unnamed_receipts.destination,
+    COALESCE(aliases.event_id, unnamed_receipts.event_id) AS event_id,
     COALESCE(aliases.tier, 0) AS tier,
-    receipts.event_time,
-    receipts.outcome,
-    receipts.code,
-    receipts.attempted_at,
-    receipts.attempt,
-    receipts.value,
-    receipts.currency,
-    receipts.file_id,
-    receipts.record_number
-  FROM receipts
+    unnamed_receipts.event_time,
+    unnamed_receipts.outcome,
+    unnamed_receipts.code,
+    unnamed_receipts.attempted_at,
+    unnamed_receipts.attempt,
+    unnamed_receipts.value,
+    unnamed_receipts.currency,
+    unnamed_receipts.file_id,
+    unnamed_receipts.record_number
+  FROM unnamed_receipts
   LEFT JOIN aliases
     ON
-      receipts.destination = aliases.destination
-      AND receipts.event_id = aliases.further_id
+      unnamed_receipts.destination = aliases.destination
+      AND unnamed_receipts.event_id = aliases.further_id
   WHERE
-    receipts.attempted_at <= $as_of
-    AND receipts.event_id IS NOT NULL
-    AND receipts.event_name IS NULL
+    unnamed_receipts.attempted_at <= $as_of
+    AND unnamed_receipts.event_id IS NOT NULL
 ),
 
 unnamed_ids AS (
@@ -51,7 +51,7 @@ conversion_names AS (
 SELECT
   attempts.destination,
   attempts.event_id,
-  COALESCE(conversion_names.event, '(unnamed)') AS event,
+  conversion_names.event,
   attempts.tier,
   attempts.event_time,
   attempts.outcome,

@@ -111,6 +111,8 @@ CREATE TABLE receipts (
   attempted_hour TIMESTAMPTZ AS (TIME_BUCKET(INTERVAL 1 HOUR, attempted_at))
 );
 
+CREATE VIEW unnamed_receipts AS SELECT * FROM receipts WHERE event_name IS NULL;
+
 CREATE TABLE receipt_totals (
   destination VARCHAR DEFAULT 'tiktok',
   account_day DATE DEFAULT DATE '2026-01-15',
@@ -272,7 +274,8 @@ CREATE TABLE judged (
   is_settled BOOLEAN DEFAULT TRUE,
   is_covered BOOLEAN DEFAULT TRUE,
   other_amount VARCHAR,
-  is_conflict BOOLEAN DEFAULT FALSE
+  is_conflict BOOLEAN DEFAULT FALSE,
+  arrival_hour TIMESTAMPTZ AS (TIME_BUCKET(INTERVAL 1 HOUR, arrival))
 );
 
 CREATE TABLE reconciliation (
