@@ -33,13 +33,15 @@ from archiver.warehouse.runs import (
     runs_folder,
 )
 
-# In this order; `judged` is the one that is written to a file at once: it has every conversion.
+# In this order. `attempts` is a view, since it is as large as the receipts; `judged` is written to
+# a file at once.
 _STEPS = (
     "recurring_ids",
     "recurring_conversions",
     "conversions",
     "further_ids",
     "aliases",
+    "attempts",
     "unnamed_attempts",
     "recurring_attempts",
     "recurring_outcomes",
@@ -171,19 +173,29 @@ def judge(
     for step in _STEPS:
         if step in ("judged", "reconciliation"):
             _write(connection, step, draft, parameters)
+        elif step == "attempts":
+            sql = resources.sql(f"reconcile/{step}")
+            connection.execute(f"CREATE TEMP VIEW {step} AS {sql}")
         else:
             create(connection, step, f"reconcile/{step}", parameters)
-    (draft / "judged.parquet").unlink()
     _check(connection, parameters)
+    judged, kept = draft / "judged.parquet", draft / "reconciliation.parquet"
+    if kept.exists():
+        judged.unlink()
+    else:
+        os.replace(judged, kept)
 
 
 def _write(
     connection: duckdb.DuckDBPyConnection, step: str, draft: Path, parameters: dict[str, Any]
 ) -> None:
-    """Yield a file of `sql/` into a file of the run, and read it from there: it can be large."""
+    """Yield a file of `sql/` into a file of the run, and read it from there: it can be large.
+
+    All that was judged is the reconciliation of a run without bounds: it is not written twice.
+    """
     path = draft / f"{step}.parquet"
     if step == "reconciliation" and parameters["from_day"] is parameters["to_day"] is None:
-        os.link(draft / "judged.parquet", path)
+        path = draft / "judged.parquet"
     else:
         # The conversions are the wide side: hash tables are to be made of what is joined to them.
         connection.execute("SET disabled_optimizers = 'build_side_probe_side'")

@@ -227,9 +227,10 @@ def ledger_rows(ledger: pa.Table) -> pa.Table:
 
 
 def draft_run(runs: Path, run_id: str) -> Path:
-    """An empty folder for the tables of a run that is being made."""
+    """An empty folder for the tables of a run that is being made; those of dead ones go."""
+    for leftover in runs.glob(".*.draft"):
+        shutil.rmtree(leftover)
     draft = runs / f".{run_id}.draft"
-    shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     return draft
 

@@ -6,7 +6,7 @@
 -- their name, can have one.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: receipts (one row per attempt per event), aliases, unmatched, recurring_ids,
+-- Reads: attempts, unmatched, recurring_ids,
 -- recurring_attempts.
 WITH doubtful_ids AS (
   SELECT
@@ -24,21 +24,6 @@ WITH doubtful_ids AS (
     recurring_attempts.destination,
     recurring_attempts.event_id
   FROM recurring_attempts
-),
-
-attempts AS (
-  SELECT
-    receipts.destination,
-    COALESCE(aliases.event_id, receipts.event_id) AS event_id,
-    receipts.event_name
-  FROM receipts
-  LEFT JOIN aliases
-    ON
-      receipts.destination = aliases.destination
-      AND receipts.event_id = aliases.further_id
-  WHERE
-    receipts.attempted_at <= $as_of
-    AND receipts.event_id IS NOT NULL
 )
 
 SELECT
@@ -51,4 +36,5 @@ INNER JOIN doubtful_ids
   ON
     attempts.destination = doubtful_ids.destination
     AND attempts.event_id = doubtful_ids.event_id
+WHERE attempts.attempted_at <= $as_of
 GROUP BY attempts.destination, attempts.event_id

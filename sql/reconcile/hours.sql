@@ -12,9 +12,8 @@
 -- Hours younger than the source's `arrival_lag` are left out: their files may not be there yet.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: judged (with `arrival_hour`, UTC), receipts (one row per attempt per event, with
--- `attempted_hour`, UTC), source_hours (one row per source and hour with events),
--- destination_sources, destinations.
+-- Reads: judged (with `arrival_hour`, UTC), attempts, source_hours (one row per source and hour
+-- with events), destination_sources, destinations.
 -- Source: DESIGN §6, docs/reconciliation.md.
 WITH arrival_hours AS (
   SELECT
@@ -53,18 +52,16 @@ delivery_hours AS (
 
 attempt_hours AS (
   SELECT
-    receipts.destination,
-    receipts.attempted_hour AS hour,
-    CASE WHEN receipts.outcome = 'rejected' THEN receipts.code END AS code,
+    attempts.destination,
+    attempts.attempted_hour AS hour,
+    CASE WHEN attempts.outcome = 'rejected' THEN attempts.code END AS code,
     COUNT(*) AS attempts
-  FROM receipts
-  WHERE
-    receipts.attempted_at <= $as_of
-    AND receipts.event_id IS NOT NULL
+  FROM attempts
+  WHERE attempts.attempted_at <= $as_of
   GROUP BY
-    receipts.destination,
-    receipts.attempted_hour,
-    CASE WHEN receipts.outcome = 'rejected' THEN receipts.code END
+    attempts.destination,
+    attempts.attempted_hour,
+    CASE WHEN attempts.outcome = 'rejected' THEN attempts.code END
 ),
 
 all_attempt_hours AS (

@@ -4,8 +4,8 @@
 -- safely any more, NULL where there is none.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: hour_incidents, silent_incidents, silences, sendable_conversions, judged, receipts,
--- aliases, destinations.
+-- Reads: hour_incidents, silent_incidents, silences, sendable_conversions, judged, attempts,
+-- destinations.
 -- Source: docs/reconciliation.md.
 WITH outage_conversions AS (
   SELECT
@@ -38,23 +38,19 @@ refused_ids AS (
     hour_incidents.diagnosis,
     hour_incidents.code,
     hour_incidents.starts_at,
-    COALESCE(aliases.event_id, receipts.event_id) AS event_id,
-    receipts.event_name
+    attempts.event_id,
+    attempts.event_name
   FROM hour_incidents
-  INNER JOIN receipts
+  INNER JOIN attempts
     ON
-      hour_incidents.destination = receipts.destination
-      AND hour_incidents.starts_at <= receipts.attempted_at
-      AND hour_incidents.ends_at > receipts.attempted_at
-      AND hour_incidents.code = receipts.code
-  LEFT JOIN aliases
-    ON
-      receipts.destination = aliases.destination
-      AND receipts.event_id = aliases.further_id
+      hour_incidents.destination = attempts.destination
+      AND hour_incidents.starts_at <= attempts.attempted_at
+      AND hour_incidents.ends_at > attempts.attempted_at
+      AND hour_incidents.code = attempts.code
   WHERE
     hour_incidents.diagnosis = 'rejections'
-    AND receipts.outcome = 'rejected'
-    AND receipts.attempted_at <= $as_of
+    AND attempts.outcome = 'rejected'
+    AND attempts.attempted_at <= $as_of
 ),
 
 refused_conversions AS (

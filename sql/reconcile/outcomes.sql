@@ -5,33 +5,28 @@
 -- where an attempt names the event id itself, else the lowest tier of the further ids.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: receipts (one row per attempt per event), aliases, unnamed_attempts, recurring_attempts,
+-- Reads: attempts, unnamed_attempts, recurring_attempts,
 -- recurring_outcomes.
 -- Source: DESIGN §4.
-WITH attempts AS (
+WITH named_attempts AS (
   SELECT
-    receipts.destination,
-    COALESCE(aliases.event_id, receipts.event_id) AS event_id,
-    receipts.event_name AS event,
-    COALESCE(aliases.tier, 0) AS tier,
-    receipts.event_time,
-    receipts.outcome,
-    receipts.code,
-    receipts.attempted_at,
-    receipts.attempt,
-    receipts.value,
-    receipts.currency,
-    receipts.file_id,
-    receipts.record_number
-  FROM receipts
-  LEFT JOIN aliases
-    ON
-      receipts.destination = aliases.destination
-      AND receipts.event_id = aliases.further_id
+    attempts.destination,
+    attempts.event_id,
+    attempts.event_name AS event,
+    attempts.tier,
+    attempts.event_time,
+    attempts.outcome,
+    attempts.code,
+    attempts.attempted_at,
+    attempts.attempt,
+    attempts.value,
+    attempts.currency,
+    attempts.file_id,
+    attempts.record_number
+  FROM attempts
   WHERE
-    receipts.attempted_at <= $as_of
-    AND receipts.event_id IS NOT NULL
-    AND receipts.event_name IS NOT NULL
+    attempts.attempted_at <= $as_of
+    AND attempts.event_name IS NOT NULL
   UNION ALL
   SELECT
     unnamed_attempts.destination,
@@ -51,14 +46,14 @@ WITH attempts AS (
 ),
 
 single_attempts AS (
-  SELECT attempts.*
-  FROM attempts
+  SELECT named_attempts.*
+  FROM named_attempts
   WHERE NOT EXISTS (
     SELECT 1
     FROM recurring_attempts
     WHERE
-      recurring_attempts.destination = attempts.destination
-      AND recurring_attempts.event_id = attempts.event_id
+      recurring_attempts.destination = named_attempts.destination
+      AND recurring_attempts.event_id = named_attempts.event_id
   )
 )
 

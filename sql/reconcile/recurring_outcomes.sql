@@ -6,32 +6,27 @@
 -- event id itself, else the lowest tier of the further ids that are named.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: receipts (one row per attempt per event), aliases, unnamed_attempts, recurring_attempts.
+-- Reads: attempts, unnamed_attempts, recurring_attempts.
 -- Source: DESIGN §4.
-WITH attempts AS (
+WITH named_attempts AS (
   SELECT
-    receipts.destination,
-    COALESCE(aliases.event_id, receipts.event_id) AS event_id,
-    receipts.event_name AS event,
-    COALESCE(aliases.tier, 0) AS tier,
-    receipts.event_time,
-    receipts.outcome,
-    receipts.code,
-    receipts.attempted_at,
-    receipts.attempt,
-    receipts.value,
-    receipts.currency,
-    receipts.file_id,
-    receipts.record_number
-  FROM receipts
-  LEFT JOIN aliases
-    ON
-      receipts.destination = aliases.destination
-      AND receipts.event_id = aliases.further_id
+    attempts.destination,
+    attempts.event_id,
+    attempts.event_name AS event,
+    attempts.tier,
+    attempts.event_time,
+    attempts.outcome,
+    attempts.code,
+    attempts.attempted_at,
+    attempts.attempt,
+    attempts.value,
+    attempts.currency,
+    attempts.file_id,
+    attempts.record_number
+  FROM attempts
   WHERE
-    receipts.attempted_at <= $as_of
-    AND receipts.event_id IS NOT NULL
-    AND receipts.event_name IS NOT NULL
+    attempts.attempted_at <= $as_of
+    AND attempts.event_name IS NOT NULL
   UNION ALL
   SELECT
     unnamed_attempts.destination,
@@ -51,12 +46,12 @@ WITH attempts AS (
 ),
 
 several_attempts AS (
-  SELECT attempts.*
-  FROM attempts
+  SELECT named_attempts.*
+  FROM named_attempts
   INNER JOIN recurring_attempts
     ON
-      attempts.destination = recurring_attempts.destination
-      AND attempts.event_id = recurring_attempts.event_id
+      named_attempts.destination = recurring_attempts.destination
+      AND named_attempts.event_id = recurring_attempts.event_id
 ),
 
 deciding_attempts AS (
