@@ -1,9 +1,17 @@
-"""Amounts and instants as text, the same everywhere: JSON, CSV, manifests."""
+"""Amounts, instants and texts from outside as text, the same everywhere."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+
+
+def plain(text: str) -> str:
+    """Text from outside: what a terminal might take for a command stands as its escape.
+
+    Besides control characters those that show as nothing, or turn the direction of writing.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def amount_text(amount: Decimal) -> str:

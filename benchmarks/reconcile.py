@@ -194,7 +194,10 @@ def archiver(folder: Path) -> None:
             connection.execute(
                 f"CREATE VIEW {table.name} AS SELECT {null_columns(table.schema)} LIMIT 0"
             )
-        connection.execute("CREATE VIEW inbound_files AS SELECT 'events' AS kind, 'web' AS source")
+        connection.execute(
+            "CREATE VIEW inbound_files AS SELECT * REPLACE ('events' AS kind, 'web' AS source)"
+            f" FROM (SELECT {null_columns(tables.INBOUND_FILES.schema)})"
+        )
         bind_settings(connection, config, config.destinations)
         judge(connection, draft, "benchmark", Question(datetime.fromisoformat(AS_OF)))
         print(connection.execute("SELECT SUM(accepted), SUM(gap) FROM daily_gaps").fetchall())
@@ -219,7 +222,8 @@ def measure(command: list[str], folder: Path) -> tuple[float, float, float] | st
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        return (error.strip().splitlines() or [f"ended with {process.returncode}"])[-1][:90]
+        told = [line for line in error.splitlines() if "Error" in line or "Exception" in line]
+        return (told or [f"ended with {process.returncode}"])[-1][:90]
     cpu = usage.ru_utime + usage.ru_stime
     return cpu, time.monotonic() - started, usage.ru_maxrss / 1024
 

@@ -321,8 +321,11 @@ def unarchived_of(
     for receipt in receipts:
         if receipt.event_id is not None and receipt.event_id not in archived:
             keys[receipt.event_id, receipt.event_name or UNNAMED].append(receipt)
+    named = {id_ for id_, name in keys if name != UNNAMED}
     counts: dict[tuple[date, str], int] = Counter()
-    for (_, name), attempts in keys.items():
+    for (id_, name), attempts in keys.items():
+        if name == UNNAMED and id_ in named:
+            continue
         times = [r.event_time for r in attempts if r.event_time is not None]
         instant = min(times) if times else min(r.attempted_at for r in attempts)
         counts[settings.day_of(instant), name] += 1

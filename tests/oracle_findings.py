@@ -156,7 +156,7 @@ def daily_totals(
         expected = sum(c.status != "suppressed" for c in mine)
         pending = sum(c.status == "pending" for c in mine)
         known = counts.get((day, name), {})
-        compared = next((kind for kind in ("delivered", "received") if kind in known), None)
+        compared = next((kind for kind in ("received", "delivered") if kind in known), None)
         difference = None if compared is None else expected - pending - known[compared]
         tolerated = Decimal(str(settings.totals_tolerance)) * (expected - pending)
         rows[day, name] = TotalRow(
@@ -179,12 +179,11 @@ def is_short_of_totals(rows: Mapping[tuple[date, str], TotalRow], settings: Sett
     """Whether totals alone make `reconcile` end with exit code 3."""
     if settings.reports != "totals":
         return False
-    days: dict[date, list[TotalRow]] = defaultdict(list)
-    for (day, _), row in rows.items():
-        days[day].append(row)
+    counted = {key for key, row in rows.items() if row.compared_with is not None}
     return any(row.is_over_tolerance for row in rows.values()) or any(
-        not of_day[0].provisional
-        and any(row.expected - row.pending > 0 for row in of_day)
-        and all(row.delivered is row.received is None for row in of_day)
-        for of_day in days.values()
+        not row.provisional
+        and row.expected - row.pending > 0
+        and name != ALL
+        and not {(day, name), (day, ALL)} & counted
+        for (day, name), row in rows.items()
     )

@@ -140,10 +140,18 @@ def source_outages(events: list[Event], settings: Settings, as_of: datetime) -> 
         # An hour with a baseline above nothing has events one to four weeks before.
         for hour in {hour + WEEK * n for hour in counts for n in range(1, 5)}:
             weeks = [hour - WEEK * n for n in range(1, 5) if counts[hour - WEEK * n]]
-            if len(weeks) >= 2 and hour + HOUR + settings.arrival_lag <= as_of:
-                baseline = Fraction(median(Fraction(counts[week]) for week in weeks))
-                if baseline >= settings.incident_min:
-                    baselines[hour] = baseline
+            if len(weeks) >= 2:
+                baselines[hour] = Fraction(median(Fraction(counts[week]) for week in weeks))
+        least = {
+            hour: min(baseline, baselines[hour - HOUR], baselines[hour + HOUR])
+            for hour, baseline in baselines.items()
+            if hour - HOUR in baselines and hour + HOUR in baselines
+        }
+        baselines = {
+            hour: baseline
+            for hour, baseline in least.items()
+            if baseline >= settings.incident_min and hour + HOUR + settings.arrival_lag <= as_of
+        }
         is_bad = {
             hour: 4 * counts[hour] < baseline and (baseline - counts[hour]) ** 2 >= 9 * baseline
             for hour, baseline in baselines.items()

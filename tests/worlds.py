@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -125,6 +126,11 @@ class World:
             path = folder / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.data())
+            if file.kind:
+                # Of two reports of one time that of the file modified last counts; the oracle
+                # knows no such times, but file ids: here both have one order.
+                micros = int(hashlib.sha256(file.data()).hexdigest()[:12], 16)
+                os.utime(path, ns=(micros * 1000, micros * 1000))
 
     def configuration(self) -> str:
         s = self.settings

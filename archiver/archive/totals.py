@@ -57,7 +57,9 @@ def receive_totals(
 
     What a file says about the same day, event name, kind and time of report adds up to one row. A
     file that does not say when it was reported counts as reported at the beginning, in UTC, of the
-    last YYYY-MM-DD in its path, else when it was modified; standard input has no such time.
+    last YYYY-MM-DD in its path, else when it was modified; standard input has no such time. So a
+    run as of an instant of the past finds it, however late the file was fetched. Of files of one
+    day the one modified last counts (sql/reconcile/daily_totals.sql).
 
     Args:
         archive: its lock is held and `recover` was called.

@@ -30,7 +30,8 @@ def command(
     """Show the life of one event: files, rule, attempts, status and why, backfills.
 
     ID is its message id, its order id, or its event id as a destination sees it. What is shown is
-    that of the published warehouse; neither payloads nor personal data are.
+    that of the published warehouse, without payloads, personal data and the words of a
+    destination's reply: the code, request id and receipts file of an attempt lead to those.
     """
     from archiver.report.explain import IdQuestion, explain_id
     from archiver.report.explained import print_explanation

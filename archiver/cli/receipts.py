@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -18,6 +20,7 @@ from archiver.cli.common import (
     dry_run_option,
     json_option,
     pass_settings,
+    print_json,
     wait_option,
 )
 
@@ -94,26 +97,31 @@ def command(
                 for feed in about.totals
             ]
     results: list[FileResult] = []
+    vouched: dict[str, str | None] | None = None
     lock = settings.locked("receipts", archive=True, wait=wait)
     with nullcontext() if dry_run else lock:
         if covers is not None:
             start, end = _range(covers, config.destination(names[0]))
             if not dry_run:
                 vouch(settings.archive, names[0], start, end, settings.started_at)
-            click.echo(
-                f"{names[0]}: vouched for its feed from {instant_text(start)} "
-                f"up to {instant_text(end)}",
-                err=True,
-            )
+            bounds = {"start": instant_text(start), "end": instant_text(end)}
+            vouched = None if dry_run else {"destination": names[0], **bounds}
+            told = "its feed would be vouched for" if dry_run else "vouched for its feed"
+            click.echo(f"{names[0]}: {told} from {bounds['start']} up to {bounds['end']}", err=True)
         for feed in feeds:
             results += _import(settings, feed, dry_run=dry_run)
-        return finish(
-            [(result, _MAX_BAD_RATIO) for result in results],
-            as_json=as_json,
-            dry_run=dry_run,
-            unit="receipts and totals" if any(feed.totals for feed in feeds) else "receipts",
-            record=partial(settings.record, "receipts"),
-        )
+        printed = io.StringIO()
+        with redirect_stdout(printed) if as_json and vouched else nullcontext():
+            code = finish(
+                [(result, _MAX_BAD_RATIO) for result in results],
+                as_json=as_json,
+                dry_run=dry_run,
+                unit="receipts and totals" if any(feed.totals for feed in feeds) else "receipts",
+                record=partial(settings.record, "receipts"),
+            )
+        if as_json and vouched:
+            print_json({**json.loads(printed.getvalue()), "covers": vouched})
+        return code
 
 
 @dataclass(frozen=True)
@@ -162,9 +170,10 @@ def _import(settings: Settings, feed: _Feed, *, dry_run: bool) -> list[FileResul
 
 
 def _receipt_settings(settings: Settings, name: str) -> ReceiptSettings:
-    from archiver.receipts.base import ReceiptSettings, names_of_others
+    from archiver.receipts.base import ReceiptSettings, names_of_others, shares_type
 
     destinations = settings.config.destinations
+    types = {other: of.type for other, of in destinations.items()}
     about = destinations[name]
     return ReceiptSettings(
         name,
@@ -172,7 +181,8 @@ def _receipt_settings(settings: Settings, name: str) -> ReceiptSettings:
         about.receipts_columns,
         about.receipts_outcomes,
         about.receipts_filter,
-        names_of_others(name, {other: of.type for other, of in destinations.items()}),
+        names_of_others(name, types),
+        shares_type(name, types),
     )
 
 

@@ -13,7 +13,7 @@ from archiver.config.nearest import nearest
 from archiver.config.rule_checks import check_selection, check_zone
 from archiver.config.settings import Config, DestinationSettings, SourceSettings
 from archiver.config.totals_settings import TotalsFeed
-from archiver.destinations import api_log_reader
+from archiver.destinations import DESTINATIONS, api_log_reader
 from archiver.destinations import destination as known_destination
 from archiver.errors import ConfigError
 from archiver.inbound.formats import FORMATS as INBOUND_FORMATS
@@ -25,6 +25,8 @@ from archiver.receipts.totals import TOTAL_COLUMNS, TOTALS_FORMATS
 # The table log takes paths for addresses (% \ | ^ and control characters), Parquet readers take
 # them for globs (* ? [ ]) and for partitions (=).
 _SPECIAL = re.compile(r"[%\\|^*?\[\]=\x00-\x1f\x7f\ud800-\udfff]")
+
+_SHARE_HINT = "it is a share: write 0.02 for 2 %"
 
 
 def own_folder(key: str, value: str, file: Path, doing: str) -> Path:
@@ -77,16 +79,18 @@ def _check_source(where: str, source: SourceSettings, config: Config, doing: str
     formats = ["auto", *(known.name for known in INBOUND_FORMATS)]
     _check_known(f"{where}.format", source.format, formats, doing)
     if not 0 <= source.max_bad_ratio <= 1:
-        raise ConfigError(doing, f"{where}.max_bad_ratio must lie between 0 and 1")
+        raise ConfigError(doing, f"{where}.max_bad_ratio must lie between 0 and 1", _SHARE_HINT)
 
 
 def _check_destination(
     where: str, destination: DestinationSettings, config: Config, doing: str
 ) -> None:
-    try:
-        kind = known_destination(destination.type)
-    except ValueError as error:
-        raise ConfigError(doing, f"{where}.type: {error}") from None
+    types = [known.type for known in DESTINATIONS]
+    if destination.type not in types:
+        raise ConfigError(
+            doing, f"{where}.type: there is no {destination.type!r}", f"known: {', '.join(types)}"
+        )
+    kind = known_destination(destination.type)
     if destination.preset not in kind.presets:
         raise ConfigError(
             doing,
@@ -110,7 +114,7 @@ def _check_destination(
         _check_known(f"{where}.sources", source, config.sources, doing)
     for key in ("max_gap_ratio", "totals_tolerance"):
         if not 0 <= getattr(destination, key) <= 1:
-            raise ConfigError(doing, f"{where}.{key} must lie between 0 and 1")
+            raise ConfigError(doing, f"{where}.{key} must lie between 0 and 1", _SHARE_HINT)
     if destination.min_gap < 0 or destination.incident_min < 1:
         raise ConfigError(doing, f"{where}.min_gap and incident_min must be positive")
 

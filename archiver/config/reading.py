@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -101,7 +101,24 @@ def _converted(table: dict[str, Any], kind: type, where: str, doing: str) -> Any
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         message, _, key = str(error).replace("`", "").partition(" - at $")
-        raise ConfigError(doing, f"{where}{key}: {message}") from None
+        raise ConfigError(doing, f"{where}{key}: {message}", _words_hint(kind, key)) from None
+
+
+def _words_hint(kind: type, path: str) -> str:
+    """The words that a key takes, as `.totals[0].kind`; empty where it takes others as well."""
+    found: Any = kind
+    for name in re.findall(r"\.(\w+)", path):
+        fields = {field.encode_name: field for field in msgspec.structs.fields(found)}
+        if name not in fields:
+            return ""
+        found = fields[name].type
+        inner = [of for of in get_args(found) if hasattr(of, "__struct_fields__")]
+        found = inner[0] if inner else found
+        if not hasattr(found, "__struct_fields__"):
+            break
+    parts = [found, *get_args(found)]
+    words = [word for of in parts if get_origin(of) is Literal for word in get_args(of)]
+    return f"known: {', '.join(words)}" if words else ""
 
 
 def _tables(raw: dict[str, Any], doing: str) -> Iterator[tuple[str, type, dict[str, Any]]]:

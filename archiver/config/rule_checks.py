@@ -21,6 +21,8 @@ from archiver.destinations.transforms import STEPS
 from archiver.errors import ConfigError
 from archiver.values import parse_number
 
+CALL_TYPES = ("track", "page", "screen", "identify", "group", "alias")
+
 
 def check_selection(
     where: str, destination: DestinationSettings, preset_rules: Collection[Rule], doing: str
@@ -73,6 +75,10 @@ def _check_rules(where: str, rules: list[RuleSettings], doing: str) -> None:
             text = getattr(rule, key)
             if text is not None and not text.strip():
                 raise ConfigError(doing, f"{here}.{key} is empty", "leave it out")
+        if rule.type not in CALL_TYPES:
+            raise ConfigError(
+                doing, f"{here}.type: there is no {rule.type!r}", nearest(rule.type, CALL_TYPES)
+            )
         if rule.ignore and (rule.filter or rule.name is not None):
             raise ConfigError(
                 doing,

@@ -7,9 +7,10 @@ Bodies are objects, or strings that hold the body's text; a missing or null `res
 that no reply came. What a reply says about each event is judged by the destination.
 
 One log may hold the requests of several destinations: `destination` has the name that one has in
-the configuration, or its type, without regard to case; without it the request is this
-destination's. A request to another configured destination holds no receipt here, since that one
-imports the same file itself; a name that no configured destination has is a bad record.
+the configuration, or its type, if no other has it, without regard to case; without it the request
+is this destination's. A request to another configured destination holds no receipt here, since
+that one imports the same file itself; a name that no configured destination has is a bad record,
+and so is a type that several have.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from archiver.receipts.base import (
     ReceiptSettings,
     UnreadableReceiptsError,
 )
+from archiver.receipts.owners import UnclearOwnerError, is_ours
 from archiver.receipts.records import (
     ABSENT,
     attempt_value,
@@ -86,8 +88,10 @@ class ApiLog:
                 continue
             request, text = decoded
             try:
-                is_ours = _is_ours(text_value(request.destination), settings)
-                receipts = _receipts(request, reader, number, text) if is_ours else []
+                ours = is_ours(text_value(request.destination), settings)
+                receipts = _receipts(request, reader, number, text) if ours else []
+            except UnclearOwnerError as unclear:
+                yield BadRecord(number, "other_destination", unclear.detail, data)
             except _Refused as refused:
                 yield BadRecord(number, refused.reason, refused.detail, data)
             except RecursionError:
@@ -103,20 +107,6 @@ class _Refused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
-
-
-def _is_ours(named: str | None, settings: ReceiptSettings) -> bool:
-    """Whether a request is to this destination, and not to another that is configured."""
-    if named is None:
-        return True
-    folded = named.strip().casefold()
-    if folded == settings.destination.casefold():
-        return True
-    if folded in settings.others:
-        return False
-    if folded == settings.destination_type.casefold():
-        return True
-    raise _Refused("other_destination", f"{named[:40]!r}")
 
 
 def _receipts(request: _Request, reader: ApiLogReader, number: int, text: str) -> list[Receipt]:

@@ -37,7 +37,7 @@ REASONS: dict[str, str] = {
     "nesting_too_deep": "the JSON is nested deeper than can be read",
     "bad_request_body": "the logged request body is missing or is not what the API takes",
     "no_events": "the logged request held no events",
-    "other_destination": "the record names another destination than the one it is read for",
+    "other_destination": "the record names no configured destination, or not which of several",
     "no_attempted_at": "no readable time of the attempt, so it cannot be placed in time",
     "no_outcome": "the record does not say how the attempt ended",
     "unknown_outcome": "the outcome is a word that the outcomes map does not know",
@@ -144,6 +144,8 @@ class ReceiptSettings:
             with another value are some other destination's, and hold no receipt here.
         others: as `names_of_others` gives them: a record that names one of them is that
             destination's, and holds no receipt here.
+        shares_type: as `shares_type` tells it: a record that names only the type may be
+            another destination's.
 
     Raises:
         ValueError: `columns` has a key that is none of ours, or `outcomes` such a value.
@@ -155,6 +157,7 @@ class ReceiptSettings:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     filter: Mapping[str, str] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
+    shares_type: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a map that names what does not exist."""
@@ -182,6 +185,17 @@ def names_of_others(destination: str, types: Mapping[str, str]) -> frozenset[str
     others = {name for name in types if name != destination}
     kinds = {types[name].casefold() for name in others} - {types[destination].casefold()}
     return frozenset(name.casefold() for name in others) | kinds
+
+
+def shares_type(destination: str, types: Mapping[str, str]) -> bool:
+    """Whether another configured destination has the same type.
+
+    Args:
+        destination: the one whose feed is read.
+        types: name of each configured destination to its type.
+    """
+    own = types[destination].casefold()
+    return any(kind.casefold() == own for name, kind in types.items() if name != destination)
 
 
 class ReceiptFormat(Protocol):

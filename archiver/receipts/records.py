@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -19,6 +20,9 @@ _BEGINNING_BYTES = 4096
 
 T = TypeVar("T")
 _MAX_ATTEMPT = 2**31
+# Anything else may be personal data: the column may be mapped to the wrong field.
+_WORD = re.compile(r"[\w .-]{1,40}")
+_LONG_NUMBER = re.compile(r"\d{7}")
 
 
 def is_blank(line: bytes) -> bool:
@@ -94,6 +98,13 @@ def _json_fault(data: bytes) -> tuple[str, str]:
         return "invalid_json", str(error)
     names = {"list": "array", "str": "string", "bool": "boolean", "NoneType": "null"}
     return "not_an_object", f"it is of type {names.get(kind, 'number')}"
+
+
+def shown(text: str) -> str:
+    """A word of the feed for a message or a detail, unless it may be personal data."""
+    if not _WORD.fullmatch(text) or _LONG_NUMBER.search(text):
+        return "(not shown)"
+    return repr(text)
 
 
 def text_value(raw: msgspec.Raw) -> str | None:

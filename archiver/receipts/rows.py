@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from archiver.destinations import api_log_reader
+from archiver.destinations.base import Outcome
 from archiver.receipts.base import (
     COLUMNS,
     OUTCOMES,
@@ -15,14 +17,14 @@ from archiver.receipts.base import (
     ReceiptSettings,
 )
 from archiver.receipts.ndjson_columns import Cell
-from archiver.receipts.records import attempt_value, currency_value
+from archiver.receipts.records import attempt_value, currency_value, shown
+from archiver.receipts.replies import body_verdicts
 from archiver.receipts.statuses import hub_outcome, status_of
 from archiver.receipts.tabular import Column, Judge, column_names, read_lines, read_parquet
 from archiver.values import parse_amount, parse_instant
 
 _IDS = ("event_id", "event_name")
 _REQUIRED = ("event_id", "outcome", "attempted_at")
-_LONGEST_SHOWN_CHARS = 40
 
 COLUMNS_KEY = "receipts_columns"
 
@@ -40,6 +42,10 @@ class Feed:
         not_attempts: words that tell of no finished attempt; such a row holds no receipt.
         words_as_codes: words that stand as the receipt's code, whatever `code` holds.
         told_by: sets of columns; a file that has all of one is of this feed.
+        unlisted: the outcome of a row with a word that is not known, or with none; None: it is
+            quarantined.
+        has_replies: `message` may hold the destination's reply, a code in which goes before the
+            word and the HTTP status, unless the configuration has that word.
         is_for_all: a row without a value where the filter looks concerns every destination.
     """
 
@@ -50,6 +56,8 @@ class Feed:
     not_attempts: frozenset[str] = frozenset()
     words_as_codes: frozenset[str] = frozenset()
     told_by: tuple[frozenset[str], ...] = ()
+    unlisted: Outcome | None = None
+    has_replies: bool = False
     is_for_all: bool = False
 
     def has_columns(self, names: Collection[str]) -> bool:
@@ -108,6 +116,9 @@ def judge(feed: Feed, settings: ReceiptSettings) -> Judge[Parsed | BadRecord]:
         **dict.fromkeys(feed.final_by_code - overridden, True),
         **dict.fromkeys(feed.open_by_code - overridden, False),
     }
+    accepting = {word for word, outcome in feed.outcomes.items() if outcome == "accepted"}
+    answered = (accepting - overridden) | by_code.keys()
+    replies = api_log_reader(settings.destination_type) if feed.has_replies else None
     # Most words are looked up as they are, and need no folding.
     is_simple = not (not_attempts or by_code or feed.words_as_codes)
     known = ", ".join(dict.fromkeys((*outcomes, *by_code, *sorted(not_attempts))))
@@ -141,14 +152,21 @@ def judge(feed: Feed, settings: ReceiptSettings) -> Judge[Parsed | BadRecord]:
         if instant is None:
             detail = "empty or absent" if attempted_at is None else "not a time"
             return BadRecord(number, "no_attempted_at", detail, data)
-        if word is None:
+        if word is None and feed.unlisted is None:
             return BadRecord(number, "no_outcome", "", data)
-        if plain in by_code:
-            outcome: str | None = hub_outcome(status_of(code), is_final=by_code[plain])
+        word = word or ""
+        said = None
+        if replies is not None and message is not None and plain in answered:
+            said = body_verdicts(replies, status_of(code), str(message).encode(), 1)
+        if said is not None:
+            outcome: str | None = said[0].outcome
+            code, message = said[0].code or code, said[0].message or message
+        elif plain in by_code:
+            outcome = hub_outcome(status_of(code), is_final=by_code[plain])
         else:
-            outcome = outcomes.get(word) or outcomes.get(word.strip().casefold())
+            outcome = outcomes.get(word) or outcomes.get(word.strip().casefold()) or feed.unlisted
         if outcome is None:
-            detail = f"{word[:_LONGEST_SHOWN_CHARS]!r}; known: {known}"
+            detail = f"{shown(word)}; known: {known}"
             return BadRecord(number, "unknown_outcome", detail, data)
         receipt = Receipt(
             _text(event_id),

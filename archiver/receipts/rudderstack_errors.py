@@ -12,6 +12,10 @@ id comes from a stage before the fan-out, and is about all of them.
 | tracking_plan_validator, user_transformer, event_filter, dest_transformer, destination_filter, \
 gateway | rejected: it never left RudderStack, and was given up for good |
 | router, batch_router | unknown |
+| any other, or none | unknown: it failed, and nobody can say where |
+
+The stage is the receipt's code. A row of an unlisted stage is kept: in quarantine it would be
+silence, by which its event would be inferred to be accepted.
 
 The index has neither status nor reply, and the router aborts both what the destination refuses
 and what it has retried for hours: time-outs are among those, and one of them may have landed.
@@ -63,5 +67,6 @@ class RudderstackErrors(RowFormat):
             frozenset({"message_id", "failed_stage", "failed_at"}),
             frozenset({"messageId", "failedStage", "failedAt"}),
         ),
+        unlisted="unknown",
         is_for_all=True,
     )

@@ -16,12 +16,16 @@ other 4xx (not 408) rejected, all else unknown |
 | executing, waiting, importing, migrated, migrating, waiting_retry, throttled, wont_migrate, \
 not_picked_yet | no receipt: no attempt has ended; `migrated` goes on as another job |
 
+A code of the destination's own in `error_response` goes before state and `error_code`, where
+archiver can judge the replies of the destination's type: see `replies`. The router keeps the first
+10 kB of a reply, as `{"response": "…"}`; what is cut off there is no JSON, and says nothing.
+
 `executing` precedes each result; were it an attempt that may have landed, everything refused
 would be doubtful. `receipts_outcomes` overrides single states, as `{ aborted = "failed" }`.
 
 Source: rudder-server, jobsdb/jobsdb.go for states and columns of job_status (high), router for
-what is aborted (medium). Exports are the users' own: names other than those of the database are
-guesses (low), and so configurable.
+what is aborted (medium), router/worker.go for `error_response` (high). Exports are the users' own:
+names other than those of the database are guesses (low), and so configurable.
 """
 
 from __future__ import annotations
@@ -63,6 +67,7 @@ class RudderstackStates(RowFormat):
         open_by_code=frozenset({"failed"}),
         not_attempts=_NOT_ATTEMPTS,
         words_as_codes=frozenset({"filtered"}),
+        has_replies=True,
         told_by=(
             frozenset({"job_state", "message_id"}),
             frozenset({"job_state", "messageId"}),

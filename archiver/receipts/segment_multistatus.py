@@ -12,10 +12,14 @@ batch of one.
 
 | status | outcome |
 |---|---|
-| 2xx | accepted, unless `body` has a `code`, which the destination's own rules judge |
+| 2xx | accepted |
 | 401, 403, 429, 500, 503 | failed |
 | other 4xx, not 408 | rejected |
 | 408, 502, 504, others, none | unknown |
+
+A code of the destination's own in `body` (an object, or text that holds one) goes before the
+status, where archiver can judge the replies of the destination's type: see `replies`. A body that
+several verdicts of a batch share is the reply to all of those, in their order.
 
 Segment repeats only what its error codes call retryable; each repetition is a batch of its own,
 and all attempts are kept. The event id is `sent.event_id`, else `sent.messageId`, else
@@ -31,6 +35,7 @@ printed form). Nothing prescribes the line around them: it is ours.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -38,10 +43,12 @@ from typing import Any
 import msgspec
 
 from archiver.destinations import api_log_reader
+from archiver.destinations.base import Verdict
 from archiver.destinations.json_text import id_of, repair_unicode, text_of
 from archiver.receipts.base import BadRecord, Parsed, Receipt, ReceiptSettings
 from archiver.receipts.documents import numbered_documents
 from archiver.receipts.ndjson_columns import member
+from archiver.receipts.owners import UnclearOwnerError, is_ours
 from archiver.receipts.records import (
     ABSENT,
     attempt_value,
@@ -49,6 +56,7 @@ from archiver.receipts.records import (
     decode_object,
     text_value,
 )
+from archiver.receipts.replies import body_verdicts
 from archiver.receipts.statuses import hub_outcome, status_of
 from archiver.receipts.tabular import column_names
 from archiver.values import parse_amount, parse_instant
@@ -102,7 +110,6 @@ class SegmentMultistatus:
 class _Reader:
     def __init__(self, settings: ReceiptSettings) -> None:
         self._settings = settings
-        self._ours = {settings.destination.casefold(), settings.destination_type.casefold()}
         self._replies = api_log_reader(settings.destination_type)
         self._outcomes = {word.strip(): outcome for word, outcome in settings.outcomes.items()}
 
@@ -113,12 +120,11 @@ class _Reader:
                 return BadRecord(number, "no_filter_value", "", data)
             if found != ours:
                 return Parsed(number, [])
-        named = text_value(batch.get("destination", ABSENT))
-        folded = None if named is None else named.strip().casefold()
-        if folded in self._settings.others:
-            return Parsed(number, [])
-        if named is not None and folded not in self._ours:
-            return BadRecord(number, "other_destination", f"{named[:40]!r}", data)
+        try:
+            if not is_ours(text_value(batch.get("destination", ABSENT)), self._settings):
+                return Parsed(number, [])
+        except UnclearOwnerError as unclear:
+            return BadRecord(number, "other_destination", unclear.detail, data)
         attempted_at = self._time(batch)
         if attempted_at is None:
             return BadRecord(number, "no_attempted_at", f"none of {', '.join(_TIMES)}", data)
@@ -129,9 +135,9 @@ class _Reader:
         if not verdicts:
             return BadRecord(number, "no_events", "", data)
         receipts: list[Receipt] = []
-        for verdict in verdicts:
+        for verdict, said in zip(verdicts, self._said(verdicts), strict=True):
             payload = None if receipts else text
-            receipts.append(self._receipt(number, batch, verdict, attempted_at, payload))
+            receipts.append(self._receipt(number, batch, verdict, said, attempted_at, payload))
         return Parsed(number, receipts)
 
     def _receipt(
@@ -139,12 +145,11 @@ class _Reader:
         number: int,
         batch: _Object,
         verdict: _Object,
+        said: Verdict | None,
         attempted_at: datetime,
         payload: str | None,
     ) -> Receipt:
-        status = status_of(text_value(verdict.get("status", ABSENT)))
-        kind = text_value(verdict.get("errortype", ABSENT))
-        outcome, code, message = self._judged(status, kind, verdict)
+        outcome, code, message = self._judged(verdict, said)
         sent = _inner(verdict.get("sent", ABSENT))
         fields = {**verdict, "sent": sent}
         event_time = text_value(self._field(fields, "event_time"))
@@ -165,22 +170,37 @@ class _Reader:
             payload,
         )
 
-    def _judged(
-        self, status: int | None, kind: str | None, verdict: _Object
-    ) -> tuple[str, str, str | None]:
+    def _said(self, verdicts: list[_Object]) -> list[Verdict | None]:
+        """What the body of each verdict says; None where the status decides."""
+        if self._replies is None:
+            return [None] * len(verdicts)
+        bodies = [bytes(verdict.get("body", ABSENT)) for verdict in verdicts]
+        shares, places = Counter(bodies), Counter[bytes]()
+        judged: dict[tuple[int | None, bytes], tuple[Verdict, ...] | None] = {}
+        found: list[Verdict | None] = []
+        for verdict, body in zip(verdicts, bodies, strict=True):
+            key = _status(verdict), body
+            if key not in judged:
+                judged[key] = body_verdicts(self._replies, *key, shares[body])
+            said = judged[key]
+            found.append(None if said is None else said[places[body]])
+            places[body] += 1
+        return found
+
+    def _judged(self, verdict: _Object, said: Verdict | None) -> tuple[str, str, str | None]:
         """Outcome, code and message of one verdict."""
+        status = _status(verdict)
+        kind = text_value(verdict.get("errortype", ABSENT))
         message = text_value(verdict.get("errormessage", ABSENT))
         code = kind or ("no_status" if status is None else str(status))
         for word in (kind, str(status)):
             if word in self._outcomes:
                 return self._outcomes[word], code, message
-        if status is None or not 200 <= status < 300:
-            return hub_outcome(status, is_final=True), code, message
-        body = _inner(verdict.get("body", ABSENT))
-        if self._replies is not None and member(body, ["code"]) != ABSENT:
-            said = self._replies.judge(status, bytes(body), 1).verdicts[0]
+        if said is not None:
             return said.outcome, said.code or code, said.message or message
-        return "accepted", code, message
+        if status is not None and 200 <= status < 300:
+            return "accepted", code, message
+        return hub_outcome(status, is_final=True), code, message
 
     def _time(self, batch: _Object) -> datetime | None:
         named = self._settings.columns.get("attempted_at")
@@ -209,6 +229,10 @@ def _verdicts(batch: _Object) -> list[_Object]:
     if "status" in batch:
         return [batch]
     raise msgspec.DecodeError("no list of verdicts")
+
+
+def _status(verdict: _Object) -> int | None:
+    return status_of(text_value(verdict.get("status", ABSENT)))
 
 
 def _unwrapped(verdict: _Object) -> _Object:

@@ -269,6 +269,12 @@ def _run_id(
     vouched = archive.read(COVERAGE, ["destination", "starts_at", "ends_at"])
     inputs = {
         "files": _rows(files.select(columns)),
+        # Of totals of one day, the file that was modified last counts.
+        "totals": sorted(
+            row
+            for row in _rows(files.select(["kind", "file_id", "modified_at"]))
+            if row[0] == "totals"
+        ),
         "receipt_paths": sorted(r for r in _rows(paths) if r[0] == "receipts"),
         "vouched": _rows(vouched),
         "rules": fingerprint(configured_rules(config)),

@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from archiver.archive.tables import AMOUNT, INSTANT
 from archiver.report.formats import cell
+from archiver.report.totals_changes import TotalsChange, totals_changes
 from archiver.texts import amount_text, instant_text
 from archiver.warehouse.restatements import AMOUNTS, FIGURES, REASONS, Pair, read_comparison
 from archiver.warehouse.runs import RunRecord, kept_runs, read_run, run_before
@@ -53,11 +54,15 @@ class DestinationChanges:
         destination: its name in the configuration.
         previous: the run that it is compared with.
         changes: by account day and event.
+        is_of_some_days: only some account days were looked at.
+        totals_changes: of what others counted, by account day and event.
     """
 
     destination: str
     previous: RunRecord
     changes: list[Change]
+    is_of_some_days: bool = False
+    totals_changes: list[TotalsChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,14 @@ def build_changes(
         from_day: this account day and later ones only.
         to_day: this account day and earlier ones only.
     """
+
+    def is_shown(day: date) -> bool:
+        return (from_day is None or day >= from_day) and (to_day is None or day <= to_day)
+
     run = read_run(folder)
     parts = []
     compared = set()
+    is_narrowed = from_day is not None or to_day is not None or not run.is_unbounded
     for name in run.destinations:
         before = since or run_before(folder, name)
         if destination not in (None, name) or before is None:
@@ -109,13 +119,10 @@ def build_changes(
         if name not in previous.destinations:
             continue
         compared.add(before)
-        changes = [
-            change
-            for change in _changes(Pair(before, folder, name))
-            if (from_day is None or change.day >= from_day)
-            and (to_day is None or change.day <= to_day)
-        ]
-        parts.append(DestinationChanges(name, previous, changes))
+        pair = Pair(before, folder, name)
+        changes = [change for change in _changes(pair) if is_shown(change.day)]
+        totals = [change for change in totals_changes(pair) if is_shown(change.day)]
+        parts.append(DestinationChanges(name, previous, changes, is_narrowed, totals))
     known = [kept for kept in kept_runs(folder.parent.parent) if kept in compared]
     return Changes(run, read_run(known[-1]) if known else None, parts)
 
@@ -165,6 +172,16 @@ def as_json(changes: Changes) -> dict[str, Any]:
                         "reasons": change.reasons,
                     }
                     for change in part.changes
+                ],
+                "totals_changes": [
+                    {
+                        "day": change.day.isoformat(),
+                        "event": change.event,
+                        "before": change.before,
+                        "after": change.after,
+                        "reason": change.reason,
+                    }
+                    for change in part.totals_changes
                 ],
             }
             for part in changes.destinations
@@ -233,7 +250,7 @@ def _lines(changes: Changes) -> Iterator[dict[str, Any]]:
 
 
 def csv_text(changes: Changes) -> str:
-    """One line per destination, day, event and currency that differs."""
+    """One line per destination, day, event and currency that differs; totals are not in it."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _SCHEMA.names, lineterminator="\n")
     writer.writeheader()

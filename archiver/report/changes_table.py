@@ -14,6 +14,8 @@ from rich.text import Text
 
 from archiver.report.changes import Change, Changes, DestinationChanges
 from archiver.report.terminal import WIDTH, lined_up, when
+from archiver.report.totals_changes import TOTALS_FIGURES, TotalsChange
+from archiver.texts import plain
 from archiver.warehouse.restatements import AMOUNTS, FIGURES
 from archiver.warehouse.runs import RunRecord
 
@@ -40,6 +42,13 @@ _REASONS = {
         "settings, rules or the program are others than then",
     ),
     "other": ("other", "other", "none of the known reasons"),
+}
+
+
+_TOTALS_REASONS = {
+    "late_totals": ("late totals", "other counts are known now than then"),
+    "expected": ("expected", "the counts are the same; other conversions were expected"),
+    "rule_change": ("by changed rules", "the difference is to another count than then"),
 }
 
 
@@ -72,8 +81,21 @@ def table_text(changes: Changes) -> str:
 def _destination(part: DestinationChanges) -> Iterator[RenderableType]:
     name = Text(part.destination, "bold cyan")
     if not part.changes:
-        yield Text.assemble(name, f": nothing changed since {_run(part.previous)}.")
-        return
+        where = " in these days" if part.is_of_some_days else ""
+        what = "only counts of totals" if part.totals_changes else "nothing"
+        yield Text.assemble(name, f": {what} changed{where} since {_run(part.previous)}.")
+    else:
+        yield from _restated(name, part)
+    if part.totals_changes:
+        yield Text()
+        yield _totals_table(part.totals_changes)
+        for reason in dict.fromkeys(change.reason for change in part.totals_changes):
+            words, meaning = _TOTALS_REASONS[reason]
+            line = Text.assemble((f"{words}: ", "bold"), meaning)
+            yield Padding(line, (0, 0, 0, 2), expand=False)
+
+
+def _restated(name: Text, part: DestinationChanges) -> Iterator[RenderableType]:
     days = len({change.day for change in part.changes})
     yield Text.assemble(
         name,
@@ -128,7 +150,7 @@ def _why(change: Change) -> list[str]:
 
 
 def _width(rows: list[tuple[Change, Cells]], columns: list[str]) -> int:
-    widths = [len("2026-01-15"), max(len(change.event) for change, _ in rows)]
+    widths = [len("2026-01-15"), max(len(plain(change.event)) for change, _ in rows)]
     for name in columns:
         texts = (_arrow(cells[name]) for _, cells in rows if name in cells)
         widths.append(max(len(name), *map(len, texts)))
@@ -147,6 +169,15 @@ def _table() -> Table:
     return table
 
 
+def _figures_table() -> Table:
+    table = _table()
+    table.add_column("figure", no_wrap=True)
+    table.add_column("before", justify="right", no_wrap=True)
+    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column("why")
+    return table
+
+
 def _wide(rows: list[tuple[Change, Cells]], columns: list[str]) -> Table:
     """A column for each figure, where they fit."""
     table = _table()
@@ -155,19 +186,33 @@ def _wide(rows: list[tuple[Change, Cells]], columns: list[str]) -> Table:
     table.add_column("why")
     for change, cells in rows:
         texts = (_arrow(cells[name]) if name in cells else _NO_CHANGE for name in columns)
-        table.add_row(str(change.day), change.event, *texts, ", ".join(_why(change)))
+        table.add_row(str(change.day), Text(plain(change.event)), *texts, ", ".join(_why(change)))
     return table
+
+
+def _totals_table(changes: list[TotalsChange]) -> Table:
+    """A line for each figure that differs."""
+    table = _figures_table()
+    for change in changes:
+        named: tuple[str, str | Text] = (str(change.day), Text(plain(change.event)))
+        why = _TOTALS_REASONS[change.reason][0]
+        for name in TOTALS_FIGURES:
+            before, after = change.before[name], change.after[name]
+            if before != after:
+                table.add_row(*named, name, _count(before), _count(after), why)
+                named, why = ("", ""), ""
+    return table
+
+
+def _count(count: int | None) -> str:
+    return "none" if count is None else f"{count:,}"
 
 
 def _long(rows: list[tuple[Change, Cells]]) -> Table:
     """A line for each figure, where columns would not fit."""
-    table = _table()
-    table.add_column("figure", no_wrap=True)
-    table.add_column("before", justify="right", no_wrap=True)
-    table.add_column("after", justify="right", no_wrap=True)
-    table.add_column("why")
+    table = _figures_table()
     for change, cells in rows:
-        named: tuple[str, str] = (str(change.day), change.event)
+        named: tuple[str, str | Text] = (str(change.day), Text(plain(change.event)))
         for cell, why in zip_longest(cells.items(), _why(change), fillvalue=None):
             name, (before, after) = cell or ("", ("", ""))
             table.add_row(*named, name, before, after, why)

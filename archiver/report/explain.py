@@ -34,6 +34,9 @@ _TABLES = (
 )
 _QUERIES = ("findings", "incidents", "backfills", "receipt_paths")
 
+# Characters of an id that an error repeats.
+_MOST_SHOWN = 60
+
 
 @dataclass(frozen=True)
 class IdQuestion:
@@ -55,9 +58,10 @@ def explain_id(config: Config, question: IdQuestion) -> Explanation:
 
     Raises:
         ConfigError: there is no such destination.
-        UsageError: nothing is published, or by an earlier version, no run is kept for the instant,
-            or nothing has the id.
+        UsageError: the id is not UTF-8, nothing is published, or by an earlier version, no run is
+            kept for the instant, or nothing has the id.
     """
+    _check_text(question.id)
     if question.destination is not None:
         config.destination(question.destination)
     names = [question.destination] if question.destination else sorted(config.destinations)
@@ -67,6 +71,22 @@ def explain_id(config: Config, question: IdQuestion) -> Explanation:
         _refuse_older(connection)
         bind_chosen_runs(connection, config.warehouse_path, sorted(folders))
         return explain(connection, config, question.id, runs)
+
+
+def _check_text(wanted_id: str) -> None:
+    try:
+        wanted_id.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"looking for {_shortened(wanted_id)!r}",
+            "the id is not UTF-8, as every archived id is",
+            "copy it from a receipt, or from: archiver sql 'SELECT message_id, order_id FROM"
+            " events'",
+        ) from None
+
+
+def _shortened(wanted_id: str) -> str:
+    return wanted_id if len(wanted_id) <= _MOST_SHOWN else wanted_id[:_MOST_SHOWN] + "…"
 
 
 def _refuse_older(connection: duckdb.DuckDBPyConnection) -> None:
@@ -102,10 +122,13 @@ def chosen_runs(
         whole = [record for record in runs if record.is_unbounded]
         chosen[name] = runs[:1] if runs[:1] == whole[:1] else [*runs[:1], *whole[:1]]
     if as_of is not None and not any(chosen.values()):
-        known = sorted({instant_text(record.as_of) or "" for record in records})[-5:]
+        asked = [record for record in records if record.destinations.keys() & {*destinations}]
+        known = sorted({instant_text(record.as_of) or "" for record in asked})[-5:]
         raise UsageError(
             f"looking for a run as of {instant_text(as_of)}",
-            f"none is kept for that; the last kept are as of {', '.join(known) or 'never'}",
+            f"none is kept for that; the last kept are as of {', '.join(known)}"
+            if known
+            else f"no run of {' or '.join(destinations) or 'any destination'} is kept yet",
             f"make one: archiver reconcile --as-of {instant_text(as_of)}",
         )
     return chosen
@@ -160,7 +183,7 @@ def explain(
     explanation = assembled(answer)
     if not explanation.events and not explanation.unarchived:
         raise UsageError(
-            f"looking for {wanted_id!r}",
+            f"looking for {_shortened(wanted_id)!r}",
             "no event in the warehouse has it as message id, order id or event id of a"
             " destination, and no receipt names it; records in quarantine cannot be searched by"
             " id",

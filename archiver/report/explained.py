@@ -22,7 +22,7 @@ from archiver.report.explanation import (
     InBackfill,
 )
 from archiver.report.wording import when
-from archiver.texts import amount_text
+from archiver.texts import amount_text, plain
 
 WIDTH = 100
 _MOST_EVENTS = 10
@@ -65,17 +65,12 @@ def render(explanation: Explanation) -> Group:
     return Group(*parts)
 
 
-def plain(text: str) -> str:
-    """Text from outside: what a terminal might take for a command stands as its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def _event(event: ExplainedEvent, told: set[tuple[str, str, str]]) -> Iterator[RenderableType]:
     first = event.occurrences[0]
     name = " · ".join(plain(part) for part in (first.type, first.event) if part)
     yield Text.assemble(
         (plain(event.message_id) if event.message_id else "(no message id)", "bold"),
-        f"  {event.source} · {name or 'neither type nor name'}",
+        f"  {plain(event.source)} · {name or 'neither type nor name'}",
     )
     grid = _grid()
     grid.add_row("found as", Text(", ".join(map(_find, event.found_as))))
@@ -216,7 +211,7 @@ def _others(delivery: Delivery) -> Iterator[Text]:
         return
     for occurrence in delivery.occurrences:
         parts = (
-            f"{occurrence.source} · {plain(occurrence.message_id or '(no message id)')}",
+            f"{plain(occurrence.source)} · {plain(occurrence.message_id or '(no message id)')}",
             f"arrived {when(occurrence.arrival, seconds=True)}",
             _worth(occurrence.value, occurrence.currency),
             "counts" if occurrence.is_counted else "",
@@ -236,7 +231,6 @@ def _attempt(attempt: Attempt) -> RenderableType:
         "" if attempt.is_by_the_run else "after the run",
         f"under the name {plain(attempt.event_name or '')}" if other_name else "",
         f"belongs to {plain(attempt.owner_id or '')}" if attempt.relation == "shared" else "",
-        plain(attempt.message) if attempt.message else "",
     ]
     details = [
         f"attempt {attempt.attempt}" if attempt.attempt is not None else "",

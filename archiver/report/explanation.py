@@ -1,7 +1,8 @@
 """What `explain` finds out about an id, as data: built in `explain`, rendered elsewhere.
 
-Instants are UTC, amounts exact decimals. Nothing here holds a payload or personal data; texts come
-from outside and may hold control characters.
+Instants are UTC, amounts exact decimals. Nothing here holds a payload or personal data, and so
+neither the words of a destination's reply, which can quote both. Texts come from outside and may
+hold control characters.
 """
 
 from __future__ import annotations
@@ -95,7 +96,6 @@ class Attempt:
     Attributes:
         relation: own, other_name, shared or none, as `sql/explain/attempts.sql` says.
         owner_id: the event id that the attempt belongs to; None where no conversion has its id.
-        message: the destination's words, as archived.
         is_by_the_run: not later than the as-of of the run.
         is_deciding: of the conversion's own attempts by then, the one that decides.
         paths: every path under which the receipts file was seen.
@@ -110,7 +110,6 @@ class Attempt:
     attempt: int | None
     outcome: str
     code: str | None
-    message: str | None
     request_id: str | None
     value: Decimal | None
     currency: str | None

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -262,8 +261,7 @@ def build_report(
                 incidents=[
                     _incident(line, incident_values.get(_incident_key(line), {}))
                     for line in tables["incidents"]
-                    if line["destination"] == name
-                    and _overlaps(line["starts_at"], line["ends_at"], zone, from_day, to_day)
+                    if line["destination"] == name and _touches(line, from_day, to_day)
                 ],
                 daily_totals=[
                     DailyTotal(**{field: line[field] for field in DailyTotal.__annotations__})
@@ -335,13 +333,9 @@ def _incident(line: dict[str, Any], values: dict[str, Decimal]) -> Incident:
     )
 
 
-def _overlaps(
-    start: datetime, end: datetime, zone: str, from_day: date | None, to_day: date | None
-) -> bool:
-    local = ZoneInfo(zone)
-    try:
-        return (from_day is None or end.astimezone(local).date() >= from_day) and (
-            to_day is None or start.astimezone(local).date() <= to_day
-        )
-    except OverflowError:  # the first or last hours that a calendar has
-        return True
+def _touches(line: dict[str, Any], from_day: date | None, to_day: date | None) -> bool:
+    """Whether an incident has an instant on one of the account days; of older runs all have."""
+    first, last = line.get("first_day"), line.get("last_day")
+    return (from_day is None or last is None or last >= from_day) and (
+        to_day is None or first is None or first <= to_day
+    )

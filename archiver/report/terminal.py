@@ -18,6 +18,7 @@ from archiver.report.model import GAP_PARTS, DestinationReport, Report, Row
 from archiver.report.terminal_incidents import finding_lines, incident_lines
 from archiver.report.terminal_totals import totals_headline, totals_parts
 from archiver.report.terminal_words import WIDTH, labelled, lined_up, when, worth
+from archiver.texts import plain
 
 __all__ = ["WIDTH", "lined_up", "print_report", "render", "table_text", "when"]
 
@@ -26,7 +27,7 @@ _STALE = timedelta(hours=24)
 _WORDS = {
     "missing": "no receipt at all",
     "failed": "not delivered",
-    "rejected": "refused by the destination",
+    "rejected": "refused for good",
     "ambiguous": "may have landed",
     "conflict": "one id, different contents",
 }
@@ -162,13 +163,13 @@ def _table(part: DestinationReport, totals: Row) -> Table:
     for day, rows in part.by_day():
         table.add_row(
             f"{day.day}{' ~' if day.provisional else ''}",
-            Text("all" if len(rows) > 1 else rows[0].event or ""),
+            Text("all" if len(rows) > 1 else plain(rows[0].event or "")),
             *_cells(day, shown, aligned),
             style="bold" if day.counts["gap"] else "",
         )
         for row in rows if len(rows) > 1 else ():
             if _is_telling(row):
-                table.add_row("", Text(f"  {row.event}"), *_cells(row, shown, aligned))
+                table.add_row("", Text(f"  {plain(row.event or '')}"), *_cells(row, shown, aligned))
     return table
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from archiver.report.model import FINDINGS, DestinationReport, Incident
 from archiver.report.terminal_words import conversions, labelled, percent, when, when_over, worth
+from archiver.texts import plain
 
 _INDENT = "    "
 _FINDINGS = {
@@ -43,10 +44,11 @@ def _what_happened(incident: Incident) -> str:
             return f"delivery outage {span}{share}"
         case "rejections":
             share = "" if ratio is None else f", {percent(1 - ratio)} of the attempts"
-            return f"refusals with code {incident.code} {span}{share}"
+            return f"refusals with code {plain(incident.code or '')} {span}{share}"
         case "source_outage":
             share = "few" if ratio is None else percent(ratio)
-            return f"source {incident.source} delivered {share} of its usual events {span}"
+            source = plain(incident.source or "")
+            return f"source {source} delivered {share} of its usual events {span}"
         case _:
             return f"no receipts {span}"
 
@@ -73,7 +75,7 @@ def _cost(incident: Incident) -> str:
         case "rejections":
             return f"{count} refused for good{money}"
         case _:
-            code = f"; most have code {incident.code}" if incident.code else ""
+            code = f"; most have code {plain(incident.code)}" if incident.code else ""
             return f"{count} did not arrive{money}{code}"
 
 

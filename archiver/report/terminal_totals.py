@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rich import box
@@ -13,7 +13,8 @@ from rich.text import Text
 
 from archiver.report.model import DailyTotal, DestinationReport
 from archiver.report.terminal_words import conversions, labelled, percent, worth
-from archiver.report.totals import TotalsSum, sum_of_day, sum_of_days
+from archiver.report.totals import TotalsSum, sum_of_day, sum_of_days, uncounted_names
+from archiver.texts import plain
 
 _KINDS = ("delivered", "received", "attributed")
 _MIN_EVENT_WIDTH = 22
@@ -38,7 +39,9 @@ def totals_headline(part: DestinationReport) -> Text:
     money = worth({c: terms["expected"] for c, terms in part.totals.values.items()})
     were = f"{conversions(whole.expected)} {'was' if whole.expected == 1 else 'were'} expected"
     were += f", worth {money}" if money else ""
-    if whole.difference is None:
+    if whole.compared + whole.uncounted == 0:
+        return Text(f"{were}: the hub may still retry all of them.")
+    if whole.difference is None or not whole.compared:
         return Text(f"{were}, and there is no count of how many arrived.", "bold yellow")
     if whole.compared == whole.expected:
         text = f"{were}, and {whole.counted:,} were counted: {_difference(whole)}."
@@ -50,8 +53,28 @@ def totals_headline(part: DestinationReport) -> Text:
     short = sum(any(row.is_over_tolerance for row in rows) for _, rows in part.totals_by_day())
     if short:
         days = "1 day is" if short == 1 else f"{short:,} days are"
-        return Text(f"{text} {days} short by more than the tolerance.", "bold red")
-    return Text(f"{text} No day is short by more than the tolerance.", "green")
+        text += f" {days} short by more than the tolerance."
+    lacking = _days_lacking_counts(part)
+    if lacking:
+        days = "1 day" if lacking == 1 else f"{lacking:,} days"
+        text += f" On {days} conversions are without a count."
+    if short or lacking:
+        return Text(text, "bold red" if short else "bold yellow")
+    what = "count" if whole.uncounted else "day"
+    return Text(f"{text} No {what} is short by more than {_allowed(part)}.", "green")
+
+
+def _days_lacking_counts(part: DestinationReport) -> int:
+    """On how many days, not provisional, nobody counted a name."""
+    days = (rows for _, rows in part.totals_by_day() if not rows[0].provisional)
+    return sum(bool(uncounted_names(rows)) for rows in days)
+
+
+def _allowed(part: DestinationReport, share: str = "") -> str:
+    """What no count exceeds: the tolerance alone, or, where one does, that and `min_gap`."""
+    tolerance = f"the tolerance{share}"
+    exceeds = any((row.difference or 0) > row.tolerance for row in part.daily_totals)
+    return f"both {tolerance} and min_gap" if exceeds else tolerance
 
 
 def totals_sentence(part: DestinationReport) -> str:
@@ -78,22 +101,22 @@ def totals_parts(part: DestinationReport) -> Iterator[RenderableType]:
     if not part.daily_totals:
         return
     lines = [*_days(part)] if part.reports == "totals" else [*_short_events(part)]
-    tolerance = f"the tolerance of {percent(part.totals_tolerance)}"
+    share = f" of {percent(part.totals_tolerance)}"
     whole = sum_of_days(part)
     if lines:
         if part.reports != "totals":
             yield labelled("totals", "counts that are short of what was expected by too much")
         yield _table(lines)
     elif whole.difference is not None:
-        yield labelled("totals", f"every count is within {tolerance}")
+        yield labelled("totals", f"no count is short by more than {_allowed(part, share)}")
     if whole.difference is not None:
         yield labelled(
             "difference",
-            "expected without pending, less delivered, else less received. It cannot be "
+            "expected without pending, less received, else less delivered. It cannot be "
             "attributed to single events, and so neither to an amount nor to a backfill",
         )
     if any(line.is_over for line in lines):
-        yield labelled("!", f"short by more than {tolerance}")
+        yield labelled("!", f"short by more than the tolerance{share}")
     if part.reports == "totals" and whole.uncounted and whole.difference is not None:
         yield labelled("no count", f"{conversions(whole.uncounted)}, of which nothing is known")
     if whole.attributed is not None:
@@ -102,18 +125,29 @@ def totals_parts(part: DestinationReport) -> Iterator[RenderableType]:
 
 
 def _days(part: DestinationReport) -> Iterator[_Line]:
-    """Each day's sum, and below it those events that fall short, or that nobody counted."""
+    """Each day's sum, and below it those events that fall short, or that nobody counted.
+
+    Where nobody counted some, or others than the rest, the day's sums are of other conversions
+    each: no difference stands beside them, and every event has its line.
+    """
     for day, rows in part.totals_by_day():
         mark = f"{day}{' ~' if rows[0].provisional else ''}"
         if len(rows) == 1:
             yield _Line(mark, rows[0].event, rows[0], rows[0].is_over_tolerance, is_sum=True)
             continue
         whole = sum_of_day(rows)
-        yield _Line(mark, "all", whole, any(row.is_over_tolerance for row in rows), is_sum=True)
+        is_mixed = whole.difference is not None and not _adds_up(whole)
+        shown = replace(whole, difference=None) if is_mixed else whole
+        yield _Line(mark, "all", shown, any(row.is_over_tolerance for row in rows), is_sum=True)
         for row in rows:
-            is_uncounted = whole.uncounted and whole.difference is not None
-            if row.is_over_tolerance or (is_uncounted and row.compared_with is None):
+            if row.is_over_tolerance or is_mixed:
                 yield _Line("", f"  {row.event}", row, row.is_over_tolerance)
+
+
+def _adds_up(whole: TotalsSum) -> bool:
+    """Whether the difference is the one between the sums that stand beside it."""
+    count = whole.delivered if whole.received is None else whole.received
+    return whole.difference == whole.expected - whole.pending - (count or 0)
 
 
 def _short_events(part: DestinationReport) -> Iterator[_Line]:
@@ -136,7 +170,7 @@ def _table(lines: list[_Line]) -> Table:
     for line in lines:
         table.add_row(
             line.day,
-            Text(line.event),
+            Text(plain(line.event)),
             *(_cell(getattr(line.figures, name), name, line.is_over) for name in shown),
             Text("!", "red") if line.is_over else "",
             style="bold" if line.is_sum and line.is_over else "",

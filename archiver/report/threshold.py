@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from archiver.config import Config, DestinationSettings
 from archiver.report.model import DailyTotal, DestinationReport, Report
+from archiver.report.totals import uncounted_names
+from archiver.texts import plain
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,17 @@ class DayOverThreshold:
 
     def __str__(self) -> str:
         """One line, for people."""
-        return f"{self.destination} {self.day}{f' {self.event}' if self.event else ''}: {self.what}"
+        event = f" {plain(self.event)}" if self.event else ""
+        return f"{self.destination} {self.day}{event}: {self.what}"
 
 
 def days_over_threshold(report: Report, config: Config) -> list[DayOverThreshold]:
     """Days whose gap is over the threshold, or, of totals, whose count falls short.
 
     A gap is over it above both `max_gap_ratio` and `min_gap`. Totals are looked at only with
-    `reports = "totals"`: counts that fall short by more than the tolerance, and days that are not
-    provisional, on which settled conversions are expected and nobody counted anything.
+    `reports = "totals"`: counts that fall short by more than the tolerance, and names of which
+    settled conversions are expected and nobody counted any, on days that are not provisional and
+    have no count of all names.
     """
     found: list[DayOverThreshold] = []
     for part in report.destinations:
@@ -60,11 +64,10 @@ def _short_days(part: DestinationReport) -> Iterator[DayOverThreshold]:
         for total in totals:
             if total.is_over_tolerance:
                 yield DayOverThreshold(part.destination, day, total.event, _short(total))
-        settled = max(total.expected - total.pending for total in totals)
-        is_uncounted = all(total.compared_with is None for total in totals)
-        if is_uncounted and settled > 0 and not totals[0].provisional:
-            what = "conversions were expected, and no total says how many arrived"
-            yield DayOverThreshold(part.destination, day, None, what)
+        for total in [] if totals[0].provisional else uncounted_names(totals):
+            settled = total.expected - total.pending
+            what = f"settled conversions expected: {settled:,}; no total says how many arrived"
+            yield DayOverThreshold(part.destination, day, total.event, what)
 
 
 def _short(total: DailyTotal) -> str:

@@ -35,16 +35,28 @@ class TotalsSum:
         return self.compared - (self.difference or 0)
 
 
+def uncounted_names(rows: Iterable[DailyTotal]) -> list[DailyTotal]:
+    """Of one day, the names with settled conversions that nobody counted.
+
+    None where there is a count of all names: theirs are in it.
+    """
+    rows = list(rows)
+    if any(row.event == ALL_EVENTS and row.compared_with for row in rows):
+        return []
+    return [
+        row
+        for row in rows
+        if row.event != ALL_EVENTS and not row.compared_with and row.expected > row.pending
+    ]
+
+
 def sum_of_day(rows: Iterable[DailyTotal]) -> TotalsSum:
     """Add up the events of one day; a count of all names stands for those of each."""
     rows = list(rows)
     named = [row for row in rows if row.event != ALL_EVENTS]
     whole = [row for row in rows if row.event == ALL_EVENTS]
     told = [row for row in whole if row.compared_with]
-    uncounted = []
-    if not told:
-        told = [row for row in named if row.compared_with]
-        uncounted = [row for row in named if not row.compared_with]
+    told = told or [row for row in named if row.compared_with]
     return TotalsSum(
         expected=sum(row.expected for row in named),
         pending=sum(row.pending for row in named),
@@ -53,7 +65,7 @@ def sum_of_day(rows: Iterable[DailyTotal]) -> TotalsSum:
         attributed=_add(_first(whole, named, "attributed")),
         difference=_add(row.difference for row in told),
         compared=sum(row.expected - row.pending for row in told),
-        uncounted=sum(row.expected - row.pending for row in uncounted),
+        uncounted=sum(row.expected - row.pending for row in uncounted_names(rows)),
     )
 
 

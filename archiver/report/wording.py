@@ -1,6 +1,6 @@
 """Why a conversion has its status, what can be done about it, and what has changed since the run.
 
-Definitions: docs/reconciliation.md. The sentences hold no personal data.
+Definitions: docs/reconciliation.md. The sentences hold no personal data and no control characters.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archiver.config import DestinationSettings
+from archiver.destinations import request_builder
 from archiver.report.explanation import Delivery, RunOfDestination, Status
+from archiver.texts import plain
 
 SUPPRESSED = {
     "integration_off": "the event itself switches this destination off (integrations)",
@@ -103,7 +105,7 @@ def _not_in_run(delivery: Delivery, run: RunOfDestination) -> Words:
 
 
 def _explanation(delivery: Delivery, status: Status) -> str:
-    code = f" (code {status.code})" if status.code else ""
+    code = f" (code {plain(status.code)})" if status.code else ""
     span = _span(status.arrival, delivery.retry_ends_at)
     match status.status:
         case "suppressed":
@@ -117,7 +119,8 @@ def _explanation(delivery: Delivery, status: Status) -> str:
             contents = _contents(delivery)
             return f"one match key stands for different contents{contents}: it is not clear which"
         case "rejected":
-            return f"the destination refused it for good{code}"
+            # By whom is not known: hubs refuse some before they deliver anything.
+            return f"it was refused for good{code}"
         case "pending":
             return f"the hub may still retry, up to {when(delivery.retry_ends_at)}"
         case "ambiguous":
@@ -175,23 +178,37 @@ def _next_step(
         return f"upload backfill {last}, which holds it, and import the replies as receipts"
     if status.backfill_deadline is not None and status.backfill_deadline < run.as_of:
         return f"lost: too old for the destination since {when(status.backfill_deadline)}"
-    return _sending(status, settings, f"archiver backfill --destination {name}")
+    return _sending(status, settings, name)
 
 
-def _sending(status: Status, settings: DestinationSettings, command: str) -> str:
+def _sending(status: Status, settings: DestinationSettings, destination: str) -> str:
+    command = f"archiver backfill --destination {destination}"
     deadline = status.backfill_deadline
     until = f" until {when(deadline)}" if deadline else ""
     if settings.pixel == "other_id":
         browser = "the browser pixel may have counted it under another id"
-        return f"{browser}; with that risk, it can be sent{until}: {command} --include beyond-dedup"
+        risky = f"{browser}; with that risk, it can be sent{until}"
+        return f"{risky}: {_by(settings, f'{command} --include beyond-dedup')}"
     if status.status == "rejected":
-        return f"repair the cause, then send it again{until}: {command} --include rejected"
+        repaired = f"repair the cause, then send it again{until}"
+        return f"{repaired}: {_by(settings, f'{command} --include rejected')}"
     if status.status == "ambiguous":
         twice = "sending it may count it twice"
-        return f"{twice}; with that risk, it can be sent{until}: {command} --include ambiguous"
+        risky = f"{twice}; with that risk, it can be sent{until}"
+        return f"{risky}: {_by(settings, f'{command} --include ambiguous')}"
     if settings.pixel == "same_id":
-        return f"to be sent again within the pixel's window{until}: {command}"
-    return f"safe to send again{until}: {command}"
+        return f"to be sent again within the pixel's window{until}: {_by(settings, command)}"
+    return f"safe to send again{until}: {_by(settings, command)}"
+
+
+def _by(settings: DestinationSettings, command: str) -> str:
+    """How to send it: with the command, or by other means where nothing builds the requests."""
+    if request_builder(settings.type, settings.preset) is not None:
+        return command
+    return (
+        f"by other means: archiver cannot build requests of type {settings.type} with preset"
+        f" {settings.preset!r} yet; ids and amounts are in the table reconciliation: archiver sql"
+    )
 
 
 def _notes(delivery: Delivery, status: Status) -> Iterator[str]:

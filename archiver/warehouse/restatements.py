@@ -138,7 +138,7 @@ def bind_restatements(connection: duckdb.DuckDBPyConnection, warehouse: Path) ->
 
 def _write_comparison(pair: Pair, folder: Path, spill: Path) -> None:
     record, before = read_run(pair.run), read_run(pair.before)
-    from_day, to_day = _common_days(pair, record, before)
+    from_day, to_day = common_days(pair, record, before)
     parameters = {
         "run_id": record.run_id,
         "previous_run_id": before.run_id,
@@ -174,7 +174,7 @@ def _bind_pair(connection: duckdb.DuckDBPyConnection, pair: Pair) -> None:
         bind_files(connection, name, [path] if known else [], INPUTS)
 
 
-def _common_days(
+def common_days(
     pair: Pair, record: RunRecord, before: RunRecord
 ) -> tuple[date | None, date | None]:
     """First and last account day that both runs have; None: no bound.

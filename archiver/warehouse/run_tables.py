@@ -82,6 +82,8 @@ RUN_TABLES: dict[str, pa.Schema] = {
             ("is_open", pa.bool_()),
             ("first_safe_upload", INSTANT),
             ("last_safe_upload", INSTANT),
+            ("first_day", pa.date32()),
+            ("last_day", pa.date32()),
         ]
     ),
     "incident_values": pa.schema(

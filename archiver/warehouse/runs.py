@@ -229,7 +229,7 @@ def ledger_rows(ledger: pa.Table) -> pa.Table:
 def draft_run(runs: Path, run_id: str) -> Path:
     """An empty folder for the tables of a run that is being made; those of dead ones go."""
     for leftover in runs.glob(".*.draft"):
-        shutil.rmtree(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
     draft = runs / f".{run_id}.draft"
     draft.mkdir(parents=True)
     return draft
@@ -249,7 +249,7 @@ def keep_run(
     for name in RUN_TABLES:
         path = draft / f"{name}.parquet"
         if not path.exists():
-            write_table(connection, f"FROM {name}", path)
+            write_table(connection, f"FROM {name} ORDER BY ALL", path)
         fsync_file(path)
     pq.write_table(inputs, draft / "inputs.parquet", compression="zstd")
     fsync_file(draft / "inputs.parquet")

@@ -1,12 +1,13 @@
--- One row per conversion in the gap of a run, with what a backfill does with it: `send`,
--- `expired`, or the reason for which it is left out, the first that holds.
+-- One row per conversion in the gap of a run, with what a backfill does with it: `send`, `expired`,
+-- or the reason for which it is left out, the first that holds.
 --
 -- The files will be uploaded: what is known of attempts after the instant counts here, unlike in
--- the figures, and so does suppression on any occurrence.
+-- the figures, and so does suppression on any occurrence. An attempt under any of a conversion's
+-- ids is an attempt of it.
 --
--- Parameters: $as_of TIMESTAMPTZ, the instant of the export; $backfill_id VARCHAR;
--- $pixel VARCHAR (`none`, `same_id`, `other_id`); $dedup_window_us BIGINT, microseconds, NULL where
--- the destination recognises no repeated event; $include_rejected, $include_ambiguous,
+-- Parameters: $as_of TIMESTAMPTZ, the instant of the export; $backfill_id VARCHAR; $pixel VARCHAR
+-- (`none`, `same_id`, `other_id`); $dedup_window_us BIGINT, microseconds, NULL where the
+-- destination recognises no repeated event; $include_rejected, $include_ambiguous,
 -- $include_beyond_dedup, $force BOOLEAN.
 -- Reads: reconciliation (of the run), conversion_occurrences, erased_records (one row per event
 -- occurrence of somebody who asked to be forgotten), backfills (one row per event of an earlier
@@ -60,6 +61,40 @@ earlier_backfills AS (
   ) = 1
 ),
 
+conversion_ids AS (
+  SELECT
+    gap_conversions.destination,
+    gap_conversions.event_id,
+    gap_conversions.event_id AS seen_id
+  FROM gap_conversions
+  WHERE gap_conversions.event_id IS NOT NULL
+  UNION
+  SELECT
+    gap_conversions.destination,
+    gap_conversions.event_id,
+    UNNEST(conversion_occurrences.further_ids) AS seen_id
+  FROM gap_conversions
+  INNER JOIN conversion_occurrences
+    ON
+      gap_conversions.destination = conversion_occurrences.destination
+      AND gap_conversions.event_id = conversion_occurrences.event_id
+  WHERE conversion_occurrences.further_ids IS NOT NULL
+),
+
+attempts AS (
+  SELECT
+    conversion_ids.destination,
+    conversion_ids.event_id,
+    receipts.event_name,
+    receipts.outcome,
+    receipts.attempted_at
+  FROM conversion_ids
+  INNER JOIN receipts
+    ON
+      conversion_ids.destination = receipts.destination
+      AND conversion_ids.seen_id = receipts.event_id
+),
+
 unsettled_backfills AS (
   SELECT
     earlier_backfills.destination,
@@ -69,27 +104,26 @@ unsettled_backfills AS (
   FROM earlier_backfills
   WHERE NOT EXISTS (
     SELECT 1
-    FROM receipts
+    FROM attempts
     WHERE
-      receipts.destination = earlier_backfills.destination
-      AND receipts.event_id = earlier_backfills.event_id
-      AND COALESCE(receipts.event_name, earlier_backfills.event) = earlier_backfills.event
-      AND receipts.attempted_at > earlier_backfills.as_of
-      AND receipts.attempted_at <= $as_of
+      attempts.destination = earlier_backfills.destination
+      AND attempts.event_id = earlier_backfills.event_id
+      AND COALESCE(attempts.event_name, earlier_backfills.event) = earlier_backfills.event
+      AND attempts.attempted_at > earlier_backfills.as_of
+      AND attempts.attempted_at <= $as_of
   )
 ),
 
 later_attempts AS (
   SELECT
-    receipts.destination,
-    receipts.event_id,
-    MAX(CASE WHEN receipts.outcome = 'accepted' THEN 1 ELSE 0 END) AS is_accepted,
-    MAX(CASE WHEN receipts.outcome = 'unknown' THEN 1 ELSE 0 END) AS is_unknown
-  FROM receipts
+    attempts.destination,
+    attempts.event_id,
+    MAX(CASE WHEN attempts.outcome = 'accepted' THEN 1 ELSE 0 END) AS is_accepted,
+    MAX(CASE WHEN attempts.outcome = 'unknown' THEN 1 ELSE 0 END) AS is_unknown
+  FROM attempts
   WHERE
-    receipts.attempted_at > $as_of
-    AND receipts.event_id IS NOT NULL
-  GROUP BY receipts.destination, receipts.event_id
+    attempts.attempted_at > $as_of
+  GROUP BY attempts.destination, attempts.event_id
 ),
 
 aligned AS (

@@ -39,6 +39,6 @@ WHERE
   OR daily_totals.difference IS DISTINCT FROM (
     daily_totals.expected
     - daily_totals.pending
-    - COALESCE(daily_totals.delivered, daily_totals.received)
+    - COALESCE(daily_totals.received, daily_totals.delivered)
   )
 ORDER BY daily_totals.destination, daily_totals.day, daily_totals.event

@@ -8,9 +8,15 @@ WITH values_per_row AS (
     reconciliation.account_day AS day,
     reconciliation.event,
     reconciliation.currency,
-    COALESCE(
-      SUM(reconciliation.value) FILTER (WHERE reconciliation.status <> 'suppressed'), 0
-    ) AS expected
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'accepted') AS accepted,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'pending') AS pending,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'unknown') AS unknown,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'missing') AS missing,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'failed') AS failed,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'rejected') AS rejected,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'ambiguous') AS ambiguous,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'conflict') AS conflict,
+    SUM(reconciliation.value) FILTER (WHERE reconciliation.status = 'suppressed') AS suppressed
   FROM reconciliation
   WHERE reconciliation.value IS NOT NULL
   GROUP BY
@@ -25,8 +31,7 @@ SELECT
   daily_values.day,
   daily_values.event,
   daily_values.currency,
-  daily_values.expected,
-  values_per_row.expected AS conversions
+  daily_values.expected
 FROM daily_values
 FULL OUTER JOIN values_per_row
   ON
@@ -45,5 +50,13 @@ WHERE
     + daily_values.failed
     + daily_values.missing
   )
-  OR daily_values.expected IS DISTINCT FROM values_per_row.expected
+  OR daily_values.accepted IS DISTINCT FROM COALESCE(values_per_row.accepted, 0)
+  OR daily_values.pending IS DISTINCT FROM COALESCE(values_per_row.pending, 0)
+  OR daily_values.unknown IS DISTINCT FROM COALESCE(values_per_row.unknown, 0)
+  OR daily_values.missing IS DISTINCT FROM COALESCE(values_per_row.missing, 0)
+  OR daily_values.failed IS DISTINCT FROM COALESCE(values_per_row.failed, 0)
+  OR daily_values.rejected IS DISTINCT FROM COALESCE(values_per_row.rejected, 0)
+  OR daily_values.ambiguous IS DISTINCT FROM COALESCE(values_per_row.ambiguous, 0)
+  OR daily_values.conflict IS DISTINCT FROM COALESCE(values_per_row.conflict, 0)
+  OR daily_values.suppressed IS DISTINCT FROM COALESCE(values_per_row.suppressed, 0)
 ORDER BY daily_values.destination, daily_values.day, daily_values.event, daily_values.currency

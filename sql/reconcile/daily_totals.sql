@@ -1,12 +1,14 @@
 -- One row per destination, account day and destination event name that has a conversion or a total,
 -- for destinations with totals: what was expected beside what the hub or the destination counted.
--- Of several reports of one count the last by the instant holds. A total without an event name
--- stands under `(all)`, beside the sum over the day's names. The difference cannot be attributed to
--- single events.
+-- Of several reports of one count the last by the instant holds; of several of one time, the one in
+-- the file that was modified last. A total without an event name
+-- stands under `(all)`, beside the sum over the day's names. The difference is to what the
+-- destination received, where it says so: that the hub delivered is no acceptance. It cannot be
+-- attributed to single events.
 --
 -- Parameters: $run_id VARCHAR, $as_of TIMESTAMPTZ, $from_day DATE, $to_day DATE (NULL: no bound).
--- Reads: daily_gaps (of this run), receipt_totals (one row per reported count), destinations,
--- account_zones.
+-- Reads: daily_gaps (of this run), receipt_totals (one row per reported count), inbound_files (one
+-- row per imported content), destinations, account_zones.
 -- Source: docs/reconciliation.md, totals.
 WITH reported_totals AS (
   SELECT
@@ -16,6 +18,11 @@ WITH reported_totals AS (
     receipt_totals.kind,
     receipt_totals.count
   FROM receipt_totals
+  LEFT JOIN inbound_files
+    ON
+      receipt_totals.file_id = inbound_files.file_id
+      AND receipt_totals.destination = inbound_files.destination
+      AND inbound_files.kind = 'totals'
   WHERE
     COALESCE(receipt_totals.reported_at <= $as_of, TRUE)
     AND receipt_totals.account_day >= COALESCE($from_day, receipt_totals.account_day)
@@ -28,6 +35,7 @@ WITH reported_totals AS (
       receipt_totals.kind
     ORDER BY
       receipt_totals.reported_at DESC NULLS LAST,
+      inbound_files.modified_at DESC NULLS LAST,
       receipt_totals.file_id DESC,
       receipt_totals.record_number DESC
   ) = 1
@@ -103,10 +111,10 @@ compared AS (
   SELECT
     aligned.*,
     CASE
-      WHEN aligned.delivered IS NOT NULL THEN 'delivered'
       WHEN aligned.received IS NOT NULL THEN 'received'
+      WHEN aligned.delivered IS NOT NULL THEN 'delivered'
     END AS compared_with,
-    aligned.expected - aligned.pending - COALESCE(aligned.delivered, aligned.received)
+    aligned.expected - aligned.pending - COALESCE(aligned.received, aligned.delivered)
       AS difference,
     destinations.totals_tolerance * (aligned.expected - aligned.pending) AS tolerance,
     destinations.min_gap,

@@ -156,8 +156,16 @@ compared_hours AS (
     baselines.source,
     baselines.hour,
     COALESCE(source_hours.occurrences, 0) AS good,
-    baselines.baseline AS total
+    LEAST(earlier_baselines.baseline, baselines.baseline, later_baselines.baseline) AS total
   FROM baselines
+  INNER JOIN baselines AS earlier_baselines
+    ON
+      baselines.source = earlier_baselines.source
+      AND baselines.hour - INTERVAL 1 HOUR = earlier_baselines.hour
+  INNER JOIN baselines AS later_baselines
+    ON
+      baselines.source = later_baselines.source
+      AND baselines.hour + INTERVAL 1 HOUR = later_baselines.hour
   INNER JOIN destination_sources
     ON baselines.source = destination_sources.source
   LEFT JOIN source_hours

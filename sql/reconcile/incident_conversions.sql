@@ -131,26 +131,40 @@ counted AS (
   UNION ALL
   SELECT silent_conversions.*
   FROM silent_conversions
+),
+
+windowed AS (
+  SELECT
+    counted.*,
+    CASE
+      WHEN counted.event_time IS NOT NULL AND destinations.dedup_window IS NOT NULL
+        THEN LEAST(
+          counted.event_time + destinations.dedup_window,
+          TIMESTAMPTZ '9999-12-31 00:00:00+00'
+        )
+    END AS dedup_ends_at,
+    destinations.pixel
+  FROM counted
+  INNER JOIN destinations
+    ON counted.destination = destinations.destination
 )
 
 SELECT
-  counted.destination,
-  counted.diagnosis,
-  counted.incident_code,
-  counted.starts_at,
-  counted.arrival,
-  counted.currency,
-  counted.value,
-  counted.code,
-  counted.resolved_outcome,
+  windowed.destination,
+  windowed.diagnosis,
+  windowed.incident_code,
+  windowed.starts_at,
+  windowed.arrival,
+  windowed.currency,
+  windowed.value,
+  windowed.code,
+  windowed.resolved_outcome,
   CASE
-    WHEN counted.status = 'ambiguous' OR destinations.pixel = 'same_id'
+    WHEN windowed.status = 'ambiguous' OR windowed.pixel = 'same_id'
       THEN LEAST(
-        COALESCE(counted.backfill_deadline, counted.event_time + destinations.dedup_window),
-        COALESCE(counted.event_time + destinations.dedup_window, counted.backfill_deadline)
+        COALESCE(windowed.backfill_deadline, windowed.dedup_ends_at),
+        COALESCE(windowed.dedup_ends_at, windowed.backfill_deadline)
       )
-    ELSE counted.backfill_deadline
+    ELSE windowed.backfill_deadline
   END AS safe_until
-FROM counted
-INNER JOIN destinations
-  ON counted.destination = destinations.destination
+FROM windowed

@@ -86,7 +86,10 @@ aligned AS (
     code_shares.code AS dominant_code,
     CASE
       WHEN destinations.pixel <> 'other_id' AND found.diagnosis IN ('delivery_outage', 'rejections')
-        THEN counted.last_arrival + destinations.retry_window
+        THEN LEAST(
+          counted.last_arrival + destinations.retry_window,
+          TIMESTAMPTZ '9999-12-31 00:00:00+00'
+        )
     END AS first_safe_upload,
     CASE
       WHEN destinations.pixel <> 'other_id' AND found.diagnosis IN ('delivery_outage', 'rejections')
@@ -133,7 +136,9 @@ SELECT
   aligned.ratio,
   aligned.is_open,
   aligned.first_safe_upload,
-  aligned.last_safe_upload
+  aligned.last_safe_upload,
+  aligned.first_day,
+  aligned.last_day
 FROM aligned
 WHERE
   aligned.last_day >= COALESCE($from_day, aligned.last_day)

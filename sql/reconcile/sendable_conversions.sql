@@ -1,5 +1,6 @@
 -- One row per conversion that should have been attempted (neither suppressed nor without an id) in
--- those half hours in which a silence may lie. `stretch` counts the attempted ones up to it, by
+-- those half hours in which a silence may lie; each of the others is one row without an id, which
+-- stands for the attempted conversions in it. `stretch` counts the attempted ones up to it, by
 -- arrival: what shares a number and was not attempted follows one upon the other.
 --
 -- Reads: conversions, slots, unmatched, attempted_names.
@@ -22,6 +23,7 @@ WITH sendable AS (
     ON
       conversions.destination = slots.destination
       AND conversions.slot = slots.slot
+      AND slots.is_searched
   LEFT JOIN unmatched
     ON
       unmatched.is_conversion
@@ -35,6 +37,15 @@ WITH sendable AS (
   WHERE
     conversions.suppressed_reason IS NULL
     AND conversions.event_id IS NOT NULL
+  UNION ALL
+  SELECT
+    slots.destination,
+    NULL AS event_id,
+    NULL AS event,
+    slots.slot AS arrival,
+    1 AS is_attempted
+  FROM slots
+  WHERE NOT slots.is_searched
 )
 
 SELECT

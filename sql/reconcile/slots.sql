@@ -1,6 +1,7 @@
--- One row per destination and half hour (UTC, by arrival) in which a silence of the feed may lie,
--- begin or end: no attempted conversion in it, or none in the half hour beside it. Between two
--- attempted conversions that are an hour apart there is such a half hour.
+-- One row per destination and half hour (UTC, by arrival) in which sendable conversions arrived.
+-- `is_searched`: a silence of the feed may lie, begin or end in it, since no attempted conversion
+-- is in it, or none in the half hour beside it; between two attempted conversions that are an hour
+-- apart there is such a half hour. In each of the others there is an attempted conversion.
 --
 -- Reads: conversions, unmatched, attempted_names.
 -- Source: DESIGN §4.
@@ -70,11 +71,12 @@ neighbours AS (
 
 SELECT
   neighbours.destination,
-  neighbours.slot
+  neighbours.slot,
+  (
+    neighbours.attempted_slot IS NULL
+    OR neighbours.attempted_before IS NULL
+    OR neighbours.attempted_after IS NULL
+    OR neighbours.attempted_before + INTERVAL 1 HOUR <= neighbours.slot
+    OR neighbours.attempted_after >= neighbours.slot + INTERVAL 1 HOUR
+  ) AS is_searched
 FROM neighbours
-WHERE
-  neighbours.attempted_slot IS NULL
-  OR neighbours.attempted_before IS NULL
-  OR neighbours.attempted_after IS NULL
-  OR neighbours.attempted_before + INTERVAL 1 HOUR <= neighbours.slot
-  OR neighbours.attempted_after >= neighbours.slot + INTERVAL 1 HOUR

@@ -17,6 +17,16 @@ WITH unmatched_receipts AS (
   WHERE NOT unmatched.is_conversion
 ),
 
+named_ids AS (
+  SELECT DISTINCT
+    unmatched.destination,
+    unmatched.event_id
+  FROM unmatched
+  WHERE
+    NOT unmatched.is_conversion
+    AND unmatched.event IS NOT NULL
+),
+
 archived_ids AS (
   SELECT DISTINCT event_segments.message_id
   FROM event_segments
@@ -87,6 +97,12 @@ LEFT JOIN converted_ids
   ON
     unmatched_receipts.destination = converted_ids.destination
     AND unmatched_receipts.event_id = converted_ids.event_id
+LEFT JOIN named_ids
+  ON
+    unmatched_receipts.event = '(unnamed)'
+    AND unmatched_receipts.destination = named_ids.destination
+    AND unmatched_receipts.event_id = named_ids.event_id
 WHERE
   archived_ids.message_id IS NULL
   AND converted_ids.event_id IS NULL
+  AND named_ids.event_id IS NULL

@@ -42,7 +42,7 @@ def parquet(**columns: list[Any]) -> bytes:
 ERRORS = parquet(
     message_id=["a", "b", None, "d"],
     failed_stage=["router", "user_transformer", "router", "warehouse"],
-    failed_at=[1768477920000000, 1768477920000001, 1768477920000002, 1768477920000003],
+    failed_at=[1768477920000000, 1768477920000001, 1768477920000002, None],
     destination_id=["2abc", "", "2xyz", "2abc"],
 )
 SETTINGS = ReceiptSettings("tiktok", "tiktok-events", filter={"destination_id": "2abc"})
@@ -97,7 +97,7 @@ def test_parquet_comes_plain_compressed_or_through_a_pipe(
         ("b", "rejected", 1),
     ]
     ((data_, reason),) = table_rows(archive.root, QUARANTINE, "data", "reason")
-    assert (json.loads(data_)["message_id"], reason) == ("d", "unknown_outcome")
+    assert (json.loads(data_)["message_id"], reason) == ("d", "no_attempted_at")
     ledger = table_rows(archive.root, INBOUND_FILES, "format", "records", "archived", "rows")
     assert ledger == [("rudderstack-errors", 4, 3, 2)]
     assert verify(archive, DAY).problems == []

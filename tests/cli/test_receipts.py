@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,12 +81,43 @@ def test_the_filter_of_the_configuration_is_applied(workspace: Workspace) -> Non
     assert workspace.rows("receipts", "event_id") == [("a",)]
 
 
+def test_a_type_of_two_destinations_names_none_of_them(workspace: Workspace) -> None:
+    second = FEEDS.split("[[")[0].replace("meta]", "eu]").replace("meta-capi", "tiktok-events")
+    workspace.configure(workspace.config_path.read_text() + second)
+    request = {
+        "sent_at": "2026-01-15T12:00:00Z",
+        "destination": "tiktok-events",
+        "http_status": 200,
+        "request_body": {"data": [{"event_id": "a"}]},
+        "response_body": {"code": 0},
+    }
+    path = workspace.write("log.ndjson", json.dumps(request).encode())
+    assert workspace.run("receipts", "--destination", "eu", path).code == 4
+    assert workspace.rows("quarantine", "reason") == [("other_destination",)]
+    assert workspace.rows("receipts", "event_id") == []
+
+
 def test_days_vouched_for_begin_in_the_zone_that_held_then(workspace: Workspace) -> None:
     text = workspace.config_path.read_text()
     moved = 'account_timezone_before = [{ until = 2026-01-15T12:00:00Z, zone = "Asia/Tokyo" }]\n'
     workspace.configure(text + moved)
     vouched = workspace.done("receipts", "--covers", "2026-01-14/2026-01-15", "--dry-run").err
-    assert "from 2026-01-13T15:00:00Z up to 2026-01-16T05:00:00Z" in vouched
+    assert "would be vouched for from 2026-01-13T15:00:00Z up to 2026-01-16T05:00:00Z" in vouched
+
+
+def test_a_range_that_is_vouched_for_stands_in_the_document(workspace: Workspace) -> None:
+    path = workspace.write("r.ndjson", receipt("a"))
+    covers = ("receipts", path, "--covers", "2026-01-15/2026-01-15", "--json")
+    rehearsed = workspace.done(*covers, "--dry-run")
+    assert "would be vouched for" in rehearsed.err
+    assert rehearsed.json.keys() == {"files", "totals"}
+    document = workspace.done(*covers).json
+    assert document["covers"] == {
+        "destination": "tiktok",
+        "start": "2026-01-15T05:00:00Z",
+        "end": "2026-01-16T05:00:00Z",
+    }
+    assert document["totals"]["archived"] == 1
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from archiver.receipts import (
     UnreadableReceiptsError,
 )
 from archiver.receipts.api_log import ApiLog
-from archiver.receipts.base import names_of_others
+from archiver.receipts.base import names_of_others, shares_type
 
 SETTINGS = ReceiptSettings("tiktok", "tiktok-events")
 SENT_AT = datetime(2026, 1, 15, 11, 52, tzinfo=UTC)
@@ -165,13 +165,22 @@ CONFIGURED = {
 }
 
 
+def configured(name: str) -> ReceiptSettings:
+    return ReceiptSettings(
+        name,
+        CONFIGURED[name],
+        others=names_of_others(name, CONFIGURED),
+        shares_type=shares_type(name, CONFIGURED),
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "named", "is_ours"),
     [
         ("tiktok", None, True),
         ("tiktok", "tiktok", True),
         ("tiktok", " TIKTOK ", True),
-        ("tiktok", "TikTok-Events", True),
+        ("ads", "ADS", True),
         ("tiktok", "tiktok eu", False),
         ("tiktok", "meta", False),
         ("tiktok", "META-CAPI", False),
@@ -185,11 +194,48 @@ CONFIGURED = {
 def test_each_destination_takes_its_own_lines_from_a_shared_log(
     name: str, named: str | None, is_ours: bool
 ) -> None:
-    settings = ReceiptSettings(name, CONFIGURED[name], others=names_of_others(name, CONFIGURED))
+    settings = configured(name)
     body = {"data": [event("a")], "conversions": [{"orderId": "a"}]}
     (record,) = read(line(destination=named, request_body=body), settings=settings)
     assert isinstance(record, Parsed)
     assert [found.event_id for found in record.receipts] == (["a"] if is_ours else [])
+
+
+@pytest.mark.parametrize("named", ["tiktok-events", " TikTok-Events "])
+def test_a_type_of_several_destinations_is_nobody_s_name(named: str) -> None:
+    for name in ("tiktok", "TikTok EU"):
+        log = [line(event("a"), destination=named), line(event("b"), destination=None)]
+        bad, good = read(*log, settings=configured(name))
+        assert isinstance(bad, BadRecord)
+        assert (bad.reason, bad.detail) == (
+            "other_destination",
+            "several destinations have this type: write its name",
+        )
+        assert isinstance(good, Parsed)
+        assert [found.event_id for found in good.receipts] == ["b"]
+
+
+def test_a_type_is_shared_where_another_destination_has_it() -> None:
+    assert shares_type("tiktok", CONFIGURED)
+    assert not shares_type("meta", CONFIGURED)
+
+
+@pytest.mark.parametrize(
+    ("named", "detail"),
+    [
+        ("snap eu.2", "'snap eu.2'"),
+        ("anna@example.com", "(not shown)"),
+        ("+4915112345678", "(not shown)"),
+        ("id 1234567", "(not shown)"),
+        ("id 123456", "'id 123456'"),
+        ("x" * 41, "(not shown)"),
+        ("a\nb", "(not shown)"),
+    ],
+)
+def test_a_strange_name_is_shown_only_where_it_looks_like_one(named: str, detail: str) -> None:
+    (record,) = read(line(event("a"), destination=named), settings=configured("meta"))
+    assert isinstance(record, BadRecord)
+    assert (record.reason, record.detail) == ("other_destination", detail)
 
 
 def test_the_names_of_the_others_are_not_ones_own() -> None:

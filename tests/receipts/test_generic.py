@@ -108,6 +108,23 @@ def test_our_own_words_count_only_without_a_map() -> None:
     assert bad(line, outcomes={"ok": "accepted"}) == [(0, "unknown_outcome", line.encode())]
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("sent-ok_2.1 x", "'sent-ok_2.1 x'; known: accepted"),
+        ("anna@example.com", "(not shown); known: accepted"),
+        ("+49 151", "(not shown); known: accepted"),
+        (4915112345678, "(not shown); known: accepted"),
+        ("Anna Example, 12 Long Street", "(not shown); known: accepted"),
+    ],
+)
+def test_a_strange_word_is_shown_only_where_it_looks_like_one(word: Any, told: str) -> None:
+    (record,) = read(ndjson(outcome=word))
+    assert isinstance(record, BadRecord)
+    assert record.reason == "unknown_outcome"
+    assert record.detail.startswith(told)
+
+
 @pytest.mark.parametrize(("value", "word"), [(True, "true"), (200, "200"), (1.0, "1.0")])
 def test_outcomes_may_be_any_json_value(value: Any, word: str) -> None:
     line = ndjson(outcome=value)

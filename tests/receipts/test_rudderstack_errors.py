@@ -68,7 +68,16 @@ def test_a_stage_s_outcome_can_be_configured() -> None:
     known = ReceiptSettings("tiktok", "tiktok-events", outcomes={"Router": "failed"})
     found = receipts_in(parquet([row(), row("dest_transformer")]), known)
     assert [r.outcome for r in found] == ["failed", "rejected"]
-    assert refusals_in(parquet([row("warehouse")]), known) == [(0, "unknown_outcome")]
+
+
+@pytest.mark.parametrize("stage", ["warehouse", "some_new_stage", None])
+def test_a_failure_at_an_unlisted_stage_is_kept_and_not_inferred_to_be_accepted(
+    stage: str | None,
+) -> None:
+    rows = [row(), row(failed_stage=stage)]
+    assert refusals_in(parquet(rows), SETTINGS) == []
+    found = receipts_in(parquet(rows), SETTINGS)
+    assert [(r.outcome, r.code) for r in found] == [("unknown", "router"), ("unknown", stage)]
 
 
 def test_rows_of_other_destinations_are_theirs_and_those_of_none_are_everyone_s() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,6 +59,63 @@ def test_it_comes_as_ndjson_csv_or_parquet() -> None:
 )
 def test_a_state_that_ends_an_attempt(state: str, code: Any, outcome: str) -> None:
     assert [r.outcome for r in receipts_in(ndjson(row(state, code)), SETTINGS)] == [outcome]
+
+
+GONE = {"error": {"code": 100, "error_subcode": 2804003}}
+NO_TOKEN = {"error": {"code": 190, "message": "expired"}}
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "reply", "outcome", "told"),
+    [
+        ("aborted", "400", NO_TOKEN, "failed", "190"),
+        ("aborted", "500", GONE, "rejected", "100/2804003"),
+        ("aborted", None, NO_TOKEN, "failed", "190"),
+        ("failed", "400", GONE, "rejected", "100/2804003"),
+        ("succeeded", "200", {"events_received": 0}, "unknown", "200"),
+        ("succeeded", "200", {"events_received": 50}, "accepted", "200"),
+        ("succeeded", None, {}, "accepted", None),
+        ("aborted", "400", {"reason": "?"}, "rejected", "400"),
+        ("filtered", "298", NO_TOKEN, "rejected", "filtered"),
+    ],
+)
+@pytest.mark.parametrize("form", ["object", "text", "wrapped", "proxy"])
+def test_a_code_in_the_kept_reply_goes_before_state_and_status(
+    state: str, code: str | None, reply: Any, outcome: str, told: str | None, form: str
+) -> None:
+    text = json.dumps(reply)
+    kept = {
+        "object": reply,
+        "text": text,
+        "wrapped": {"response": text, "firstAttemptedAt": "2026-01-15T11:52:00Z"},
+        "proxy": {"response": json.dumps({"destinationResponse": {"response": reply}})},
+    }[form]
+    meta = ReceiptSettings("meta", "meta-capi")
+    (receipt,) = receipts_in(ndjson(row(state, code, error_response=kept)), meta)
+    assert (receipt.outcome, receipt.code) == (outcome, told)
+
+
+def test_a_reply_that_was_cut_off_or_cannot_be_judged_leaves_the_status() -> None:
+    cut = row("aborted", "400", error_response={"response": json.dumps(NO_TOKEN)[:-3]})
+    whole = row("aborted", "400", error_response=NO_TOKEN)
+    meta, custom = ReceiptSettings("meta", "meta-capi"), ReceiptSettings("kiosk", "custom")
+    assert [r.outcome for r in receipts_in(ndjson(cut), meta)] == ["rejected"]
+    assert [r.outcome for r in receipts_in(ndjson(whole), custom)] == ["rejected"]
+
+
+def test_half_a_character_in_a_reply_hides_no_code() -> None:
+    meta = ReceiptSettings("meta", "meta-capi")
+    kept = r'{"error": {"code": 190, "message": "\ud83d"}}'
+    (receipt,) = receipts_in(ndjson(row("aborted", "400", error_response=kept)), meta)
+    assert (receipt.outcome, receipt.code) == ("failed", "190")
+
+
+def test_a_state_in_the_configuration_goes_before_the_reply() -> None:
+    outcomes = {"aborted": "unknown", "Succeeded": "accepted"}
+    known = ReceiptSettings("meta", "meta-capi", outcomes=outcomes)
+    states = [row(state, "400", error_response=NO_TOKEN) for state in ("aborted", "succeeded")]
+    found = receipts_in(ndjson(*states), known)
+    assert [(r.outcome, r.code) for r in found] == [("unknown", "400"), ("accepted", "400")]
 
 
 def test_filtered_is_no_lost_conversion() -> None:

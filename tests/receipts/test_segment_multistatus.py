@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from feeds import ndjson, receipts_in, records_in, refusals_in
 
-from archiver.receipts import Parsed, ReceiptSettings, choose
+from archiver.receipts import BadRecord, Parsed, ReceiptSettings, choose
 
 SETTINGS = ReceiptSettings("tiktok", "tiktok-events", others=frozenset({"meta"}))
 AT = "2026-01-15T11:52:00Z"
@@ -94,6 +94,101 @@ def test_a_code_in_the_destination_s_own_reply_decides_over_200(
     assert (receipt.outcome, receipt.code) == (outcome, code)
 
 
+REFUSAL = {"code": 400, "status": "INVALID_ARGUMENT"}
+
+
+def google_error(code: str, index: int = 0) -> dict[str, Any]:
+    place = {"fieldPathElements": [{"fieldName": "conversions", "index": index}]}
+    error = {"errorCode": {"conversionUploadError": code}, "message": "…", "location": place}
+    return {"code": 3, "message": "…", "details": [{"errors": [error]}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "outcome", "code"),
+    [
+        (
+            *("google-ads", 200, {"partialFailureError": google_error("EXPIRED_EVENT")}),
+            *("rejected", "EXPIRED_EVENT"),
+        ),
+        (
+            *("google-ads", 200, {"partialFailureError": google_error("EXPIRED_EVENT", 7)}),
+            *("unknown", "EXPIRED_EVENT"),
+        ),
+        (
+            *("google-ads", 200, {"partialFailureError": {"code": 3, "message": "?"}}),
+            *("unknown", "PARTIAL_FAILURE"),
+        ),
+        ("google-ads", 200, {"error": {"code": 401, "message": "?"}}, "failed", "401"),
+        (
+            *("google-ads", 400, {"error": google_error("ORDER_ID_ALREADY_IN_USE") | REFUSAL}),
+            *("accepted", "ORDER_ID_ALREADY_IN_USE"),
+        ),
+        (
+            "google-ads",
+            400,
+            {"error": google_error("CLICK_CONVERSION_ALREADY_EXISTS") | REFUSAL},
+            *("accepted", "CLICK_CONVERSION_ALREADY_EXISTS"),
+        ),
+        ("google-ads", 200, {"results": [{"gclid": "a"}, {"gclid": "b"}]}, "accepted", "200"),
+        ("google-ads", 400, {"jobId": "1"}, "rejected", "400"),
+        ("meta-capi", 200, {"events_received": 0}, "unknown", "200"),
+        ("meta-capi", 200, {"events_received": 1}, "accepted", "200"),
+        ("meta-capi", 200, {"events_received": 9}, "accepted", "200"),
+        ("meta-capi", 200, '{"events_received": "999999999999"}', "accepted", "200"),
+        ("meta-capi", 504, {"events_received": 9}, "unknown", "504"),
+        (
+            *("meta-capi", 200, {"error": {"code": 100, "error_subcode": 2804003}}),
+            *("rejected", "100/2804003"),
+        ),
+        ("meta-capi", 400, {"error": {"code": 190}}, "failed", "190"),
+        ("meta-capi", 400, '{"error": {"code": 190}}', "failed", "190"),
+        ("meta-capi", 400, {"error": {"message": "?"}}, "rejected", "400"),
+        ("meta-capi", 200, {"messages": []}, "accepted", "200"),
+        ("tiktok-events", 400, {"code": 40001}, "failed", "40001"),
+        ("tiktok-events", None, {"code": 0}, "accepted", "0"),
+        ("tiktok-events", 400, {"message": "?"}, "rejected", "400"),
+        ("tiktok-events", 400, "<html>", "rejected", "400"),
+        ("tiktok-events", 400, [{"code": 40001}], "rejected", "400"),
+        ("custom", 400, {"code": 40001}, "rejected", "400"),
+    ],
+)
+def test_a_code_in_the_body_goes_before_any_status(
+    kind: str, status: int | None, body: Any, outcome: str, code: str
+) -> None:
+    data = ndjson(batch({"status": status, "sent": SENT, "body": body}, destination=None))
+    (receipt,) = receipts_in(data, ReceiptSettings("d", kind))
+    assert (receipt.outcome, receipt.code) == (outcome, code)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "outcomes"),
+    [
+        (
+            *("google-ads", {"partialFailureError": google_error("EXPIRED_EVENT", 1)}),
+            ["accepted", "rejected", "accepted"],
+        ),
+        (
+            *("google-ads", {"partialFailureError": google_error("EXPIRED_EVENT", 3)}),
+            ["unknown", "unknown", "unknown"],
+        ),
+        ("tiktok-events", {"code": 40002, "message": "?"}, ["failed", "failed", "failed"]),
+        (
+            *("tiktok-events", {"code": 40002, "message": "data[2].x: ?"}),
+            ["failed", "failed", "rejected"],
+        ),
+        ("meta-capi", {"events_received": 1}, ["accepted", "accepted", "accepted"]),
+        ("meta-capi", {"events_received": 0}, ["unknown", "unknown", "unknown"]),
+    ],
+)
+def test_a_body_that_verdicts_share_is_the_reply_to_all_of_them(
+    kind: str, body: dict[str, Any], outcomes: list[str]
+) -> None:
+    answered = {"status": 200, "sent": SENT, "body": body}
+    data = ndjson(batch(answered, REFUSED, answered, answered, destination=None))
+    found = [r.outcome for r in receipts_in(data, ReceiptSettings("d", kind))]
+    assert found == [outcomes[0], "rejected", *outcomes[1:]]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -139,6 +234,22 @@ def test_a_batch_to_another_destination_is_that_one_s() -> None:
     data = ndjson(batch(OK, destination=None, subscription="b"))
     assert records_in(data, ours) == [Parsed(0, [])]
     assert refusals_in(ndjson(batch(OK, destination=None)), ours) == [(0, "no_filter_value")]
+
+
+def test_a_batch_that_names_a_type_of_several_is_quarantined() -> None:
+    shared = ReceiptSettings("tiktok", "tiktok-events", shares_type=True)
+    lines = ndjson(batch(OK, destination="TikTok-Events"), batch(OK, destination=None), batch(OK))
+    bad, *good = records_in(lines, shared)
+    assert isinstance(bad, BadRecord)
+    assert (bad.reason, bad.detail) == (
+        "other_destination",
+        "several destinations have this type: write its name",
+    )
+    assert [len(r.receipts) for r in good if isinstance(r, Parsed)] == [1, 1]
+    data = ndjson(batch(OK, destination="anna@example.com"))
+    (bad,) = records_in(data, SETTINGS)
+    assert isinstance(bad, BadRecord)
+    assert bad.detail == "(not shown)"
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,41 @@ def test_an_hourly_series_goes_to_the_whole_account_days_in_it() -> None:
     ]
 
 
+def test_steps_without_events_may_be_left_out_of_a_daily_series() -> None:
+    days = [f"2026-01-{n}T00:00:00Z" for n in (14, 15, 16, 17)]
+    data = overview(
+        entry("Lead", (days[1], 5)),
+        entry("Order Completed", (days[0], 1), (days[3], 2)),
+        {"eventName": "Signed Up", "total": 0},
+        {"eventName": "Unknown", "total": 7},
+    )
+    assert [(t.event_name, t.account_day.day, t.count) for t in totals_in(data)] == [
+        *(("Lead", 14, 0), ("Lead", 15, 5), ("Lead", 16, 0), ("Lead", 17, 0)),
+        *(("CompletePayment", 14, 1), ("CompletePayment", 15, 0)),
+        *(("CompletePayment", 16, 0), ("CompletePayment", 17, 2)),
+        *(("Signed Up", day, 0) for day in (14, 15, 16, 17)),
+    ]
+    assert totals_in(overview({"eventName": "Signed Up", "total": 0})) == []
+
+
+def test_steps_without_events_may_be_left_out_of_an_hourly_series() -> None:
+    # From 19:00 of the 14th to 01:00 of the 18th in New York: three whole days.
+    times = [hour for hour in hours("2026-01-15T00:00:00+00:00", 78) if "T12" not in hour]
+    data = overview(
+        entry("Order Completed", *((hour, 1) for hour in times)),
+        entry("Lead", ("2026-01-15T01:00:00Z", 9), ("2026-01-16T12:00:00Z", 5)),
+    )
+    assert [(t.event_name, t.account_day.day, t.count) for t in totals_in(data)] == [
+        *(("CompletePayment", day, 23) for day in (15, 16, 17)),
+        *(("Lead", 15, 0), ("Lead", 16, 5), ("Lead", 17, 0)),
+    ]
+
+
+def test_a_date_that_is_a_mistake_makes_no_years_of_zeros() -> None:
+    far = (("0001-01-01T00:00:00Z", 1), ("9999-12-31T00:00:00Z", 2))
+    assert [t.count for t in totals_in(overview(entry(None, *far)))] == [1, 2]
+
+
 def test_a_day_of_the_account_may_have_23_hours_or_a_zone_of_its_own() -> None:
     spring = overview(entry(None, *((h, 1) for h in hours("2026-03-08T05:00:00+00:00", 23))))
     assert [(t.account_day, t.count) for t in totals_in(spring)] == [(date(2026, 3, 8), 23)]

@@ -92,6 +92,8 @@ def test_a_source_is_out_far_under_the_median_of_its_weeks(
     weeks: list[int], now: int, is_out: bool
 ) -> None:
     counts = {NOON - timedelta(weeks=n): count for n, count in enumerate([now, *weeks])}
+    # As many in the hours beside it: the least of the three is the measure.
+    counts |= {at + HOUR * n: counts[at] for at in list(counts) if at < NOON for n in (-1, 1)}
     arrivals = [at + timedelta(seconds=n) for at, count in counts.items() for n in range(count)]
     events = [signup(f"m{n}", None, at) for n, at in enumerate(arrivals)]
     settings = oracle.Settings("UTC", (), incident_min=2)

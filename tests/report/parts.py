@@ -44,7 +44,7 @@ def total(expected: int, day: date = DAY, event: str = "Purchase", **more: Any) 
     )
     known = replace(blank, **more)
     compared_with = next(
-        (k for k in ("delivered", "received") if getattr(known, k) is not None), None
+        (k for k in ("received", "delivered") if getattr(known, k) is not None), None
     )
     if compared_with is None:
         return known

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars
 import pytest
 from support import CONFIG, Workspace, order, receipt
@@ -19,6 +21,7 @@ from archiver.report.changes import (
     Changes,
     DestinationChanges,
     as_json,
+    build_changes,
     csv_text,
     write_parquet,
 )
@@ -131,7 +134,10 @@ def test_nothing_to_compare_and_nothing_changed(reconciled: Workspace) -> None:
     said = reconciled.done("reconcile", "--to", "2026-01-16", *AS_OF).out
     assert "restated" not in said
     text = reconciled.done("report", "--changes").out
-    assert f"nothing changed since the run as of 2026-01-19 12:00 UTC ({before})." in text
+    assert (
+        f"nothing changed in these days since the run as of 2026-01-19 12:00 UTC ({before})."
+        in text
+    )
     document = reconciled.done("report", "--changes", "--json").json
     assert document["previous_run_id"] == before
     assert document["destinations"][0]["changes"] == []
@@ -244,6 +250,38 @@ def test_terminal_shows_all_amounts_only_where_no_count_says_it() -> None:
     assert "0.00 → 3.50" in table_text(some(counted))
     for name in ("expected EUR", "accepted EUR", "gap EUR"):
         assert name in table_text(some(alone))
+
+
+@pytest.mark.parametrize("figures", [{"gap": (1, 0)}, dict.fromkeys(FIGURES, (10**6, 2 * 10**6))])
+def test_a_name_can_command_neither_the_terminal_nor_its_style(
+    figures: dict[str, tuple[int, int]],
+) -> None:
+    found = replace(change(14, figures, other=1), event="\x1b[2J\x07[red]")
+    text = table_text(some(found))
+    assert {c for c in text if not c.isprintable()} == {"\n"}
+    assert r"\x1b[2J\x07[red]" in text
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ({}, "tiktok: nothing changed since the run"),
+        ({"from_day": date(2026, 1, 15)}, "tiktok: nothing changed in these days since the run"),
+        ({"to_day": date(2026, 1, 15)}, "tiktok: nothing changed in these days since the run"),
+    ],
+)
+def test_nothing_changed_is_said_of_the_days_that_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: dict[str, date], said: str
+) -> None:
+    for run_id in ("earlier", "later"):
+        kept = record(run_id, datetime(2026, 1, 19, 12, tzinfo=UTC))
+        (tmp_path / "runs" / run_id).mkdir(parents=True)
+        of_tiktok = msgspec.structs.replace(kept, destinations={"tiktok": "UTC"})
+        (tmp_path / "runs" / run_id / "run.json").write_bytes(msgspec.json.encode(of_tiktok))
+    monkeypatch.setattr("archiver.report.changes._changes", lambda pair: [])
+    runs = tmp_path / "runs"
+    found = build_changes(runs / "later", since=runs / "earlier", **days)
+    assert said in table_text(found)
 
 
 def test_json_csv_and_parquet_say_the_same(tmp_path: Path) -> None:

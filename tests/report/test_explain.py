@@ -10,7 +10,7 @@ import pytest
 from explaining import AS_OF, AT, Warehouse, run_record
 
 from archiver.errors import UsageError
-from archiver.report.explain import chosen_runs
+from archiver.report.explain import IdQuestion, chosen_runs, explain_id
 from archiver.report.explanation import Find, as_json
 from archiver.warehouse.runs import RunRecord
 
@@ -35,7 +35,7 @@ def test_an_accepted_one(warehouse: Warehouse) -> None:
     warehouse.add(
         "receipts",
         {"event_id": "m1", "outcome": "failed", "attempted_at": minute(1), "attempt": 1},
-        {"event_id": "m1", "code": "0", "attempted_at": minute(2), "attempt": 2, "message": "OK"},
+        {"event_id": "m1", "code": "0", "attempted_at": minute(2), "attempt": 2},
     )
     found = {"status": "accepted", "code": "0", "attempts": 2, "match_tier": 1}
     warehouse.add("reconciliation", {"event_id": "m1"} | ARRIVED | found)
@@ -147,6 +147,21 @@ def test_nothing_has_the_id(warehouse: Warehouse) -> None:
     warehouse.order("m1")
     with pytest.raises(UsageError, match=r"looking for 'm\\x1b': no event .* cannot be searched"):
         warehouse.explain("m\x1b", run_record())
+
+
+def test_an_error_repeats_only_the_beginning_of_a_long_id(warehouse: Warehouse) -> None:
+    with pytest.raises(UsageError) as failed:
+        warehouse.explain("m" * 5000, run_record())
+    assert failed.value.doing == f"looking for '{'m' * 60}…'"
+    with pytest.raises(UsageError) as failed:
+        warehouse.explain("m" * 60, run_record())
+    assert failed.value.doing == f"looking for '{'m' * 60}'"
+
+
+def test_an_id_that_is_not_utf_8(warehouse: Warehouse) -> None:
+    with pytest.raises(UsageError, match=r"looking for 'm\\udcff': the id is not UTF-8") as failed:
+        explain_id(warehouse.config, IdQuestion("m\udcff"))
+    assert "archiver sql" in failed.value.hint
 
 
 def test_an_order_on_several_events(warehouse: Warehouse) -> None:
@@ -280,6 +295,7 @@ def test_the_document_is_plain_json_without_personal_data(warehouse: Warehouse) 
     warehouse.order("m1")
     warehouse.connection.execute("UPDATE event_segments SET user_id = 'ann', anonymous_id = 'bob'")
     warehouse.add("reconciliation", {"event_id": "m1", "status": "accepted"} | ARRIVED)
+    warehouse.add("receipts", {"event_id": "m1", "attempted_at": AT, "message": "cyd"})
     document = as_json(warehouse.explain("m1", run_record()))
     assert document.keys() == {"id", "events", "unarchived"}
     (event,) = document["events"]
@@ -289,7 +305,9 @@ def test_the_document_is_plain_json_without_personal_data(warehouse: Warehouse) 
     (delivery,) = event["deliveries"]
     assert delivery["status"]["account_day"] == "2026-01-15"
     assert delivery["run"]["as_of"] == "2026-01-19T12:00:00Z"
-    assert not {"ann", "bob"} & set(str(document).replace("'", " ").split())
+    (attempt,) = delivery["attempts"]
+    assert "message" not in attempt
+    assert not {"ann", "bob", "cyd"} & set(str(document).replace("'", " ").split())
 
 
 def keep(folder: Path, record: RunRecord, *, asked: bool = True) -> None:
@@ -308,6 +326,10 @@ def test_the_run_is_the_last_that_was_asked_for(tmp_path: Path) -> None:
 
     keep(tmp_path, run_record("for-a-backfill", AS_OF + timedelta(days=2)), asked=False)
     assert chosen() == []
+    with pytest.raises(UsageError, match="the last kept are as of 2026-01-21T12:00:00Z"):
+        chosen(AS_OF)
+    with pytest.raises(UsageError, match="no run of meta is kept yet"):
+        chosen(AS_OF, name="meta")
     keep(tmp_path, run_record("z-first"))
     keep(tmp_path, run_record("later", AS_OF + timedelta(days=1)))
     assert chosen() == ["later"]

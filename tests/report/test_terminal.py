@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
-from parts import RUN_ID, at, incident, part, row, screen, total, words
+from parts import DAY, RUN_ID, at, incident, part, row, screen, total, words
 
 from archiver.report.model import DailyTotal, DestinationReport
 from archiver.report.terminal_words import percent
+from archiver.report.threshold import DayOverThreshold
 
 OUTAGE = {
     **{"code": "40100", "ratio": Decimal("0.0312")},
@@ -173,6 +175,37 @@ def test_what_nobody_counted_is_not_counted_as_missing() -> None:
     assert "difference:" not in nothing
 
 
+def test_a_day_without_a_count_of_one_name_is_no_good_day() -> None:
+    one, other = total(1000, delivered=990), total(200, event="Lead", pending=5)
+    text = totals_part(one, other)
+    assert "990 were counted: 10 fewer (1 %). On 1 day conversions are without a count." in text
+    assert "No day" not in text
+    assert "2026-01-15 all 1,200 5 990 · Purchase 1,000 0 990 10 Lead 200 5 · · difference" in text
+    provisional = totals_part(replace(one, provisional=True), replace(other, provisional=True))
+    assert "No count is short by more than the tolerance." in provisional
+    assert "No day" not in provisional
+
+
+def test_a_day_of_which_two_counted_each_a_part_has_no_difference_of_its_sums() -> None:
+    text = totals_part(total(1000, delivered=990), total(200, event="Lead", received=199))
+    assert "1,189 were counted: 11 fewer (under 1 %). No day is short" in text
+    assert "all 1,200 990 199 · Purchase 1,000 990 · 10 Lead 200 · 199 1 difference" in text
+
+
+def test_counts_of_what_was_not_expected_are_not_compared() -> None:
+    text = totals_part(total(0, delivered=3), total(200, event="Lead"))
+    assert "200 conversions were expected, and there is no count of how many arrived." in text
+    retried = totals_part(total(200, pending=200, delivered=0))
+    assert "200 conversions were expected: the hub may still retry all of them." in retried
+
+
+def test_a_count_that_min_gap_alone_allows_is_not_within_the_tolerance() -> None:
+    text = totals_part(total(100, received=96))
+    assert "No day is short by more than both the tolerance and min_gap." in text
+    beside = words(part(daily_totals=[total(100, received=96)]))
+    assert "no count is short by more than both the tolerance of 2 % and min_gap" in beside
+
+
 def test_a_count_of_all_events_stands_for_those_of_each() -> None:
     text = totals_part(
         total(1000, delivered=1),
@@ -197,8 +230,28 @@ def test_totals_beside_receipts_show_only_what_is_short() -> None:
     assert "No gap among the settled conversions." in text
     assert "2026-01-15 Purchase 1,000 900 100 !" in text
     assert "Lead" not in text
-    assert "every count is within the tolerance of 2 %" in words(
+    assert "totals: no count is short by more than the tolerance of 2 %" in words(
         part(days=days, daily_totals=[fine])
+    )
+
+
+def test_names_and_codes_cannot_command_the_terminal() -> None:
+    name, code = "\x1b[2J\x07", "\x1b[41mC"
+    days = [row(event=name, expected=9, gap=9, rejected=9), row(event="Lead", expected=9)]
+    refused = incident("rejections", "15 12:00", "15 18:00", code=code)
+    outage = incident("delivery_outage", "15 12:00", "15 18:00", code=code)
+    silent = incident("source_outage", "15 12:00", "15 18:00", source=name)
+    short = total(1000, event=name, delivered=0)
+    for shown_days in (days[:1], days):
+        text = words(
+            part(days=shown_days, incidents=[refused, outage, silent], daily_totals=[short])
+        )
+        assert text.isprintable()
+        assert text.count(r"\x1b[2J\x07") == 3
+        assert text.count(r"\x1b[41mC") == 2
+        assert "9 rejected (refused for good)" in text
+    assert str(DayOverThreshold("meta", DAY, name, "short")) == (
+        r"meta 2026-01-15 \x1b[2J\x07: short"
     )
 
 

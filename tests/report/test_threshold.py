@@ -48,15 +48,18 @@ def test_totals_of_a_destination_with_receipts_do_not_count() -> None:
     assert over(part(reports="failures", daily_totals=totals)) == []
 
 
-def test_a_settled_day_without_any_count() -> None:
+def test_a_name_without_a_count_on_a_settled_day() -> None:
     without = total(30, attributed=3)
-    said = "meta 2026-01-15: conversions were expected, and no total says how many arrived"
+    expected = "settled conversions expected: 30; no total says how many arrived"
+    said = f"meta 2026-01-15 Purchase: {expected}"
 
     def judged(*totals: object) -> list[str]:
         return over(part(reports="totals", daily_totals=[*totals]))
 
     assert judged(without) == [said]
     assert judged(without, total(0, event="Lead")) == [said]
-    assert judged(without, total(10, event="Lead", received=10)) == []
+    assert judged(without, total(10, event="Lead", received=10)) == [said]
+    assert judged(without, total(30, event="(all)", received=30)) == []
+    assert judged(without, total(30, event="(all)", attributed=3)) == [said]
     assert judged(replace(without, provisional=True)) == []
     assert judged(replace(without, pending=30)) == []

@@ -110,7 +110,7 @@ def words(tmp_path: Path) -> Any:
         ),
         (
             status("rejected", "refused", code="40002"),
-            "the destination refused it for good (code 40002)",
+            "it was refused for good (code 40002)",
             "repair the cause, then send it again: archiver backfill --destination tiktok"
             " --include rejected",
         ),
@@ -162,6 +162,49 @@ def test_a_status(words: Any, found: Status, explanation: str, next_step: str | 
     assert (said.explanation, said.next_step) == (explanation, next_step)
 
 
+@pytest.mark.parametrize(
+    ("found", "before"),
+    [
+        (status("missing", "no_receipt"), "safe to send again"),
+        (status("rejected", "refused"), "repair the cause, then send it again"),
+        (
+            status("ambiguous", "may_have_landed", backfill_deadline=AS_OF),
+            "sending it may count it twice; with that risk, it can be sent until"
+            " 2026-01-19 12:00 UTC",
+        ),
+    ],
+    ids=lambda value: value.status if isinstance(value, Status) else "",
+)
+def test_where_nothing_builds_the_requests_no_backfill_is_advised(
+    words: Any, found: Status, before: str
+) -> None:
+    said = words(delivery(found), 'pixel = "none"\npreset = "rudderstack"').next_step
+    assert said == (
+        f"{before}: by other means: archiver cannot build requests of type tiktok-events with"
+        " preset 'rudderstack' yet; ids and amounts are in the table reconciliation: archiver sql"
+    )
+
+
+def test_a_stage_of_the_hub_is_not_taken_for_the_destination(words: Any) -> None:
+    said = words(delivery(status("rejected", "refused", code="destination_filter"))).explanation
+    assert said == "it was refused for good (code destination_filter)"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        status("accepted", code="\x1b[41mC"),
+        status("rejected", "refused", code="\x1b[41mC"),
+        status("ambiguous", "may_have_landed", code="\x1b[41mC"),
+        status("failed", "not_delivered", attempts=1, code="\x1b[41mC"),
+        status("failed", "not_delivered", attempts=2, code="\x1b[41mC"),
+    ],
+    ids=lambda found: f"{found.status}-{found.attempts}",
+)
+def test_a_code_cannot_command_the_terminal(words: Any, found: Status) -> None:
+    assert r"(code \x1b[41mC)" in words(delivery(found)).explanation
+
+
 def test_an_id_that_is_shared(words: Any) -> None:
     said = words(delivery(status("ambiguous", "shared_key"))).explanation
     assert said == (
@@ -211,7 +254,6 @@ def test_attempts_of_other_conversions_are_not_noted(words: Any) -> None:
         attempt=None,
         outcome="accepted",
         code=None,
-        message=None,
         request_id=None,
         value=None,
         currency=None,

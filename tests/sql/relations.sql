@@ -516,6 +516,7 @@ CREATE TABLE inbound_files (
   path VARCHAR,
   format VARCHAR DEFAULT 'ndjson',
   container VARCHAR DEFAULT 'gzip',
+  modified_at TIMESTAMPTZ,
   imported_at TIMESTAMPTZ DEFAULT TIMESTAMPTZ '2026-01-20 03:00:00+00'
 );
 

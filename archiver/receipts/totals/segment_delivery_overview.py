@@ -12,8 +12,10 @@ and name add up over a response, as over its discard reasons. `reported_at` or `
 A series by the minute or hour goes to the account days in which its steps begin. Days that it does
 not cover whole, at its beginning and its end, are left out: half a day's count would take the
 place of a whole one's. A series whose steps are all midnights in UTC is daily, and its dates are
-taken for account days: exact where the account's zone is UTC, else an approximation. An entry
-without a series has no day, and its total is left out.
+taken for account days: exact where the account's zone is UTC, else an approximation. Steps without
+events may be left out: a name of the response without a step on one of its days, from the first to
+the last step of any name, counts 0 there (of responses of at most a year). An entry without a
+series has no day, and its total is left out; with a total of 0 it counts 0.
 
 Segment's "delivered" is the HTTP status of the reply, which is not the destination's consent.
 
@@ -41,8 +43,12 @@ from archiver.receipts.totals.generic import whole_number
 from archiver.values import parse_instant
 
 _REPORTED = ("reported_at", "fetched_at")
+_IN_UTC = (Zone(None, None, "UTC"),)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+# Segment gives 30 days at most. Dates that are further apart are a mistake, not days of zeros.
+_MAX_FILLED = timedelta(days=366)
 
 _Object = dict[str, msgspec.Raw]
 
@@ -55,6 +61,7 @@ class _Step(msgspec.Struct):
 class _Entry(msgspec.Struct):
     series: list[_Step] = []
     eventName: str | None = None
+    total: msgspec.Raw = ABSENT
 
 
 class _BadCount(Exception):
@@ -115,7 +122,10 @@ def _entries(document: _Object) -> list[_Entry]:
 def _counts(
     entries: Sequence[_Entry], settings: TotalsSettings
 ) -> Mapping[tuple[date, str | None], int]:
-    """Counts by account day and event name, of the days that the series cover whole."""
+    """Counts by account day and event name, of the days that the series cover whole.
+
+    A name has one for each of these days.
+    """
     steps = [
         (_time(step.time), settings.name_of(entry.eventName), _count(step.count))
         for entry in entries
@@ -123,14 +133,30 @@ def _counts(
     ]
     is_daily = all(instant.time() == datetime.min.time() for instant, _, _ in steps)
     partial = set() if is_daily else _partial({step[0] for step in steps}, settings.zones)
+    zones = _IN_UTC if is_daily else settings.zones
+    names = dict.fromkeys(
+        settings.name_of(entry.eventName)
+        for entry in entries
+        if entry.series or whole_number(text_value(entry.total)) == 0
+    )
+    days = _days([step[0] for step in steps], zones)
     counts: dict[tuple[date, str | None], int] = defaultdict(int)
+    counts.update(((day, name), 0) for name in names for day in days if day not in partial)
     for instant, name, count in steps:
-        day = instant.date() if is_daily else account_day(instant, settings.zones)
+        day = account_day(instant, zones)
         if day not in partial:
             counts[day, name] += count
     if any(count > MAX_COUNT for count in counts.values()):
         raise _BadCount
     return counts
+
+
+def _days(instants: Sequence[datetime], zones: Sequence[Zone]) -> list[date]:
+    """The account days from the first instant to the last; none where these are too far apart."""
+    if not instants or max(instants) - min(instants) > _MAX_FILLED:
+        return []
+    first, last = (account_day(found(instants), zones) for found in (min, max))
+    return [first + n * _DAY for n in range((last - first).days + 1)]
 
 
 def _partial(instants: set[datetime], zones: Sequence[Zone]) -> set[date]:
