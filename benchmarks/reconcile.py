@@ -14,7 +14,7 @@ The ways:
 * aggregate: the same, de-duplicated with GROUP BY and arg_min;
 * polars: the same join in Polars;
 * datacompy: both sides de-duplicated by Polars, then compared. It needs an older Polars than
-  archiver's tests, so a Python of its own: --datacompy-python.
+  archiver's tests, so a Python of its own: --datacompy-python; without it that line says so.
 """
 
 from __future__ import annotations
@@ -133,8 +133,9 @@ both = c.select('event_id', 'event', 'event_time', 'value').join(
     on=['event_id', 'event'], how='full', coalesce=True)
 day = pl.coalesce('event_time', 'event_time_right').dt.convert_time_zone('America/New_York')
 print(both.group_by(day.dt.date().alias('day'), 'event').agg(
-    pl.len(), (pl.col('outcome') == 'accepted').sum(), pl.col('outcome').is_null().sum(),
-    pl.col('value').sum()).sort('day', 'event').collect(engine='streaming').head(2))
+    pl.len(), accepted=(pl.col('outcome') == 'accepted').sum(),
+    missing=pl.col('outcome').is_null().sum(), value=pl.col('value').sum()
+    ).sort('day', 'event').collect(engine='streaming').head(2))
 """
 
 DATACOMPY = """
