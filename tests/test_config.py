@@ -139,6 +139,10 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
             'account_timezone_before = [{ until = 2026-02-01T00:00:00Z, zone = "Paris" }]',
             r"account_timezone_before\[0\].zone is 'Paris', which is no IANA zone",
         ),
+        (
+            'account_timezone_before = [{ until = 2026-02-01T00:00:00Z, zone = "localtime" }]',
+            r"account_timezone_before\[0\].zone is 'localtime', which is no IANA zone",
+        ),
         ('account_timezone_before = [{ zone = "UTC" }]', "required field until"),
     ],
 )

@@ -59,12 +59,15 @@ def check_zone(key: str, name: str, doing: str) -> None:
     """Refuse what is no IANA zone."""
     try:
         ZoneInfo(name)
+        is_known = name != "localtime"  # The machine's own, which no other machine knows.
     except (KeyError, ValueError, OSError):
+        is_known = False
+    if not is_known:
         raise ConfigError(
             doing,
             f"{key} is {name!r}, which is no IANA zone",
             'write it as "America/New_York"',
-        ) from None
+        )
 
 
 def _check_rules(where: str, rules: list[RuleSettings], doing: str) -> None:
