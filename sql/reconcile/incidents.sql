@@ -85,7 +85,10 @@ aligned AS (
     COALESCE(counted.conversions, 0) AS conversions,
     code_shares.code AS dominant_code,
     CASE
-      WHEN destinations.pixel <> 'other_id' AND found.diagnosis IN ('delivery_outage', 'rejections')
+      WHEN
+        destinations.pixel <> 'other_id'
+        AND found.diagnosis IN ('delivery_outage', 'rejections')
+        AND counted.last_arrival IS NOT NULL
         THEN LEAST(
           counted.last_arrival + destinations.retry_window,
           TIMESTAMPTZ '9999-12-31 00:00:00+00'
