@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,6 +83,7 @@ def finish(
     dry_run: bool,
     unit: str,
     record: Callable[[int, dict[str, Any]], None],
+    extra: Mapping[str, Any] | None = None,
 ) -> int:
     """Keep the record of the run, and print the results.
 
@@ -92,6 +93,7 @@ def finish(
         dry_run: nothing was written.
         unit: what the records hold: `events`, `receipts`, `receipts and totals`.
         record: keeps the exit code and the totals, before anything is on stdout.
+        extra: further keys of the document.
 
     Returns:
         The exit code.
@@ -113,7 +115,7 @@ def finish(
             err=True,
         )
     if as_json:
-        print_json(found)
+        print_json({**found, **(extra or {})})
     else:
         _print_text([result for result, _ in results], dry_run=dry_run, unit=unit)
     return code

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -20,7 +18,6 @@ from archiver.cli.common import (
     dry_run_option,
     json_option,
     pass_settings,
-    print_json,
     wait_option,
 )
 
@@ -110,18 +107,14 @@ def command(
             click.echo(f"{names[0]}: {told} from {bounds['start']} up to {bounds['end']}", err=True)
         for feed in feeds:
             results += _import(settings, feed, dry_run=dry_run)
-        printed = io.StringIO()
-        with redirect_stdout(printed) if as_json and vouched else nullcontext():
-            code = finish(
-                [(result, _MAX_BAD_RATIO) for result in results],
-                as_json=as_json,
-                dry_run=dry_run,
-                unit="receipts and totals" if any(feed.totals for feed in feeds) else "receipts",
-                record=partial(settings.record, "receipts"),
-            )
-        if as_json and vouched:
-            print_json({**json.loads(printed.getvalue()), "covers": vouched})
-        return code
+        return finish(
+            [(result, _MAX_BAD_RATIO) for result in results],
+            as_json=as_json,
+            dry_run=dry_run,
+            unit="receipts and totals" if any(feed.totals for feed in feeds) else "receipts",
+            record=partial(settings.record, "receipts"),
+            extra={"covers": vouched} if vouched else None,
+        )
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from archiver.warehouse.runs import (
     runs_folder,
 )
 
-# In this order. `attempts` is a view, since it is as large as the receipts; `judged` is written to
-# a file at once.
+# In this order. The attempts are views, since they are as many as the receipts; `judged` is written
+# to a file at once.
 _STEPS = (
     "recurring_ids",
     "recurring_conversions",
@@ -43,6 +43,7 @@ _STEPS = (
     "aliases",
     "attempts",
     "unnamed_attempts",
+    "named_attempts",
     "recurring_attempts",
     "recurring_outcomes",
     "outcomes",
@@ -173,7 +174,7 @@ def judge(
     for step in _STEPS:
         if step in ("judged", "reconciliation"):
             _write(connection, step, draft, parameters)
-        elif step == "attempts":
+        elif step in ("attempts", "named_attempts"):
             sql = resources.sql(f"reconcile/{step}")
             connection.execute(f"CREATE TEMP VIEW {step} AS {sql}")
         else:

@@ -5,56 +5,21 @@
 -- where an attempt names the event id itself, else the lowest tier of the further ids.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: attempts, unnamed_attempts, recurring_attempts,
+-- Reads: named_attempts, recurring_attempts,
 -- recurring_outcomes.
 -- Source: DESIGN §4.
-WITH named_attempts AS (
-  SELECT
-    attempts.destination,
-    attempts.event_id,
-    attempts.event_name AS event,
-    attempts.tier,
-    attempts.event_time,
-    attempts.outcome,
-    attempts.code,
-    attempts.attempted_at,
-    attempts.attempt,
-    attempts.value,
-    attempts.currency,
-    attempts.file_id,
-    attempts.record_number
-  FROM attempts
-  WHERE
-    attempts.attempted_at <= $as_of
-    AND attempts.event_name IS NOT NULL
-  UNION ALL
-  SELECT
-    unnamed_attempts.destination,
-    unnamed_attempts.event_id,
-    unnamed_attempts.event,
-    unnamed_attempts.tier,
-    unnamed_attempts.event_time,
-    unnamed_attempts.outcome,
-    unnamed_attempts.code,
-    unnamed_attempts.attempted_at,
-    unnamed_attempts.attempt,
-    unnamed_attempts.value,
-    unnamed_attempts.currency,
-    unnamed_attempts.file_id,
-    unnamed_attempts.record_number
-  FROM unnamed_attempts
-),
-
-single_attempts AS (
+WITH single_attempts AS (
   SELECT named_attempts.*
   FROM named_attempts
-  WHERE NOT EXISTS (
-    SELECT 1
-    FROM recurring_attempts
-    WHERE
-      recurring_attempts.destination = named_attempts.destination
-      AND recurring_attempts.event_id = named_attempts.event_id
-  )
+  WHERE
+    named_attempts.attempted_at <= $as_of
+    AND NOT EXISTS (
+      SELECT 1
+      FROM recurring_attempts
+      WHERE
+        recurring_attempts.destination = named_attempts.destination
+        AND recurring_attempts.event_id = named_attempts.event_id
+    )
 )
 
 SELECT
