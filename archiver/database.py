@@ -52,7 +52,7 @@ def run(
 ) -> duckdb.DuckDBPyConnection:
     """Run one file of `sql/` as a query, with those parameters that it names."""
     query = resources.sql(name)
-    return connection.execute(query, _used(query, parameters or {}))
+    return connection.execute(query, used(query, parameters or {}))
 
 
 def create(
@@ -64,7 +64,7 @@ def create(
     """Make a temporary table of what one file of `sql/` yields."""
     query = resources.sql(name)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS {query}", _used(query, parameters or {})
+        f"CREATE OR REPLACE TEMP TABLE {table} AS {query}", used(query, parameters or {})
     )
 
 
@@ -81,11 +81,12 @@ def write_table(
     """
     connection.execute(
         f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
-        {**_used(query, parameters or {}), "path": str(path)},
+        {**used(query, parameters or {}), "path": str(path)},
     )
 
 
-def _used(query: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def used(query: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those parameters that a query names: DuckDB refuses others."""
     names = set(_PARAMETER.findall(_COMMENT.sub("", query)))
     return {name: value for name, value in parameters.items() if name in names}
 

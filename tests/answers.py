@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +15,17 @@ from unittest.mock import patch
 
 import oracle
 import pyarrow.parquet as pq
-from worlds import NAME, World
+from support import IMPORTED_AT
+from worlds import NAME, UPLOADS, World
 
+from archiver.archive import receive as receiving
+from archiver.archive.store import Archive
 from archiver.cli.main import run
+from archiver.config import load_config
+from archiver.inbound.paths import named_paths
+from archiver.receipts.base import ReceiptSettings
+from archiver.receipts.generic import GenericNdjson
+from archiver.reconcile.binding import UPLOAD_LOG
 
 TERMS = (*oracle.STATUSES, "gap", "expected")
 _FINDING = ("finding", "source", "message_id", "event_id", "event", "account_day")
@@ -44,6 +53,7 @@ class Answer:
     places: Counter[tuple[Any, ...]]
     days: dict[Any, dict[str, Any]]
     values: dict[Any, dict[str, Decimal]]
+    clock: dict[Any, Any]
     incidents: list[oracle.Incident]
     daily_totals: dict[Any, dict[str, Any]]
     findings: Counter[tuple[Any, ...]]
@@ -59,7 +69,7 @@ class Answer:
             key: {name: value for name, value in row.items() if name != "run_id"}
             for key, row in self.days.items()
         }
-        return rows, self.values, self.incidents, self.daily_totals, self.findings
+        return rows, self.values, self.clock, self.incidents, self.daily_totals, self.findings
 
 
 def answer(world: World, folder: Path, run: Run = run) -> Answer:
@@ -68,6 +78,8 @@ def answer(world: World, folder: Path, run: Run = run) -> Answer:
     config = ["--config", str(folder / "archiver.toml")]
     assert run([*config, "ingest"]) == 0
     assert run([*config, "receipts"]) == 0
+    if any(file.is_upload for file in world.feed):
+        import_uploads(folder)
     for vouched in world.vouched:
         covers = ["receipts", "--destination", NAME, "--covers", vouched.text]
         assert run([*config, *covers]) == 0
@@ -90,6 +102,10 @@ def answer(world: World, folder: Path, run: Run = run) -> Answer:
             (row["day"], row["event"], row["currency"]): {term: row[term] for term in TERMS}
             for row in tables["daily_values"]
         },
+        clock={
+            (row["day"], row["deadline_hour"], row["currency"]): (row["conversions"], row["value"])
+            for row in tables["recovery_clock"]
+        },
         incidents=_incidents(tables["incidents"], tables["incident_values"]),
         daily_totals={
             (row["day"], row["event"]): {name: row[name] for name in _TOTAL}
@@ -98,6 +114,23 @@ def answer(world: World, folder: Path, run: Run = run) -> Answer:
         findings=_rows(tables["findings"], _FINDING),
         newest_attempt=newest and datetime.fromisoformat(newest),
     )
+
+
+class _UploadedRows(GenericNdjson):
+    """What an upload logs, in the words of these worlds."""
+
+    name = UPLOAD_LOG
+
+
+def import_uploads(folder: Path) -> None:
+    """Import the logs of uploads."""
+    config = load_config(folder / "archiver.toml", {})
+    paths = named_paths([str(folder / UPLOADS)], folder, io.BytesIO())
+    kind = replace(receiving._KIND, choose=lambda *_: _UploadedRows())
+    with patch.object(receiving, "_KIND", kind):
+        settings = ReceiptSettings(NAME, "tiktok-events")
+        results = receiving.receive(Archive(config.archive_root), settings, paths, IMPORTED_AT)
+    assert all(result.error is None for result in results)
 
 
 def expected(world: World, result: oracle.Result | None = None) -> Answer:
@@ -149,6 +182,7 @@ def expected(world: World, result: oracle.Result | None = None) -> Answer:
             for key, row in result.days.items()
             for currency, sums in row.values.items()
         },
+        clock=result.clock,
         incidents=result.incidents,
         daily_totals={key: asdict(row) for key, row in result.totals.items()},
         findings=Counter(tuple(asdict(f)[name] for name in _FINDING) for f in result.findings),
@@ -163,6 +197,7 @@ def check(world: World, folder: Path, result: oracle.Result | None = None) -> An
     _same_rows(ours.places, theirs.places)
     _same_tables(ours.days, theirs.days)
     _same_tables(ours.values, theirs.values)
+    assert ours.clock == theirs.clock
     _same_rows(Counter(ours.incidents), Counter(theirs.incidents))
     _same_tables(ours.daily_totals, theirs.daily_totals)
     _same_rows(ours.findings, theirs.findings)

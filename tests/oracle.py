@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from oracle_coverage import coverage_of, feed_days_of, holds, merge, silences_of, watched
@@ -27,6 +28,7 @@ from oracle_model import (
     Conversion,
     DayRow,
     Event,
+    Excluded,
     Finding,
     Incident,
     MatchKey,
@@ -54,6 +56,7 @@ __all__ = [
     "Condition",
     "Conversion",
     "Event",
+    "Excluded",
     "Finding",
     "Incident",
     "MatchKey",
@@ -75,6 +78,9 @@ __all__ = [
 LONGEST_FILLED_HOLE = timedelta(days=366)
 
 
+Sums = tuple[int, Decimal | None]  # How many, and their amount, where any has one.
+
+
 @dataclass(frozen=True)
 class Result:
     """What a run must say about one destination; `conversions` are of all days."""
@@ -85,6 +91,7 @@ class Result:
     totals: dict[tuple[date, str], TotalRow]
     findings: list[Finding]
     silences: list[Stretch]
+    clock: dict[tuple[date, datetime | None, str], Sums]
     newest_attempt: datetime | None
     is_over_threshold: bool
 
@@ -138,6 +145,11 @@ def suppressed(body: Mapping[str, Any], rule: Rule, settings: Settings) -> str |
         return "test_event"
     if not all(holds_true(condition, body) for condition in (*settings.filters, *rule.filters)):
         return "filtered"
+    instant = read_instant(body.get("timestamp")) or arrival(body)
+    for window in settings.excluded:
+        is_inside = instant is not None and window.start <= instant < window.end
+        if is_inside and all(holds_true(condition, body) for condition in window.filters):
+            return "excluded"
     if any(
         read_text(body.get(key)) in settings.erased
         for key in ("userId", "anonymousId", "messageId")
@@ -207,7 +219,7 @@ def conversions_of(
 
 
 def hand_out(conversions: list[Conversion], receipts: list[Receipt]) -> set[str]:
-    """Give each conversion its attempts; the event ids that have any."""
+    """Give each conversion its attempts; the event ids that have any in the hub's feed."""
     own_ids = {c.event_id for c in conversions}
     claims: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for c in conversions:
@@ -241,7 +253,11 @@ def hand_out(conversions: list[Conversion], receipts: list[Receipt]) -> set[str]
             further in owner and owner[further] != c.event_id for _, further in c.first.ids[1:]
         )
         c.deciding = resolve(c.receipts)
-    return {event_id for event_id, attempts in by_owner.items() if attempts}
+    return {
+        event_id
+        for event_id, attempts in by_owner.items()
+        if any(not attempt.is_upload for attempt in attempts)
+    }
 
 
 def resolve(receipts: list[Receipt]) -> Receipt | None:
@@ -371,6 +387,24 @@ def day_rows(
     return rows
 
 
+def recovery_clock(
+    conversions: list[Conversion], as_of: datetime
+) -> dict[tuple[date, datetime | None, str], Sums]:
+    """What a backfill can hold, by account day, hour of its deadline, and currency."""
+    clock: dict[tuple[date, datetime | None, str], Sums] = {}
+    for c in conversions:
+        is_late = c.deadline is not None and c.deadline < as_of
+        if c.status not in GAP or c.status == "conflict" or c.first.event_time is None or is_late:
+            continue
+        hour = c.deadline and c.deadline.replace(minute=0, second=0, microsecond=0)
+        key = (c.account_day, hour, c.first.currency or NO_CURRENCY)
+        count, amount = clock.get(key, (0, None))
+        if c.first.value is not None:
+            amount = (amount or Decimal(0)) + c.first.value
+        clock[key] = (count + 1, amount)
+    return clock
+
+
 def days_between(days: set[date], from_day: date | None, to_day: date | None) -> list[date]:
     """The range, its bounds included; by default it spans the days with rows.
 
@@ -412,7 +446,12 @@ def silences(
     conversions = conversions_of(groups_of(events, settings), settings, as_of)
     runs = silences_of(conversions, hand_out(conversions, known))
     spans = [(run[0].arrival, run[-1].arrival) for run in runs]
-    return spans, max((r.attempted_at for r in known), default=None)
+    return spans, newest_of_feed(known)
+
+
+def newest_of_feed(known: list[Receipt]) -> datetime | None:
+    """Up to when the hub's feed reaches."""
+    return max((r.attempted_at for r in known if not r.is_upload), default=None)
 
 
 def by_then(receipts: list[Receipt], as_of: datetime) -> list[Receipt]:
@@ -451,7 +490,7 @@ def reconcile(
     attempted = hand_out(conversions, known)
     runs = silences_of(conversions, attempted) if settings.coverage == "infer" else []
     spans = [(run[0].arrival, run[-1].arrival) for run in runs]
-    newest = max((r.attempted_at for r in known), default=None)
+    newest = newest_of_feed(known)
     sworn = merge((start, end - TICK) for start, end in vouched)
     covered = coverage_of(settings, newest, spans, feed_days, sworn)
     for c in conversions:
@@ -488,6 +527,9 @@ def reconcile(
             if f.account_day is None or is_asked_for(f.account_day, f.account_day)
         ],
         silences=spans,
+        clock=recovery_clock(
+            [c for c in conversions if is_asked_for(c.account_day, c.account_day)], as_of
+        ),
         newest_attempt=newest,
         is_over_threshold=is_over_threshold(days, settings) or is_short_of_totals(rows, settings),
     )

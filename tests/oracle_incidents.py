@@ -93,7 +93,7 @@ def rejections(
     """
     hours: dict[datetime, list[str | None]] = defaultdict(list)
     for r in receipts:
-        if r.event_id is not None:
+        if r.event_id is not None and not r.is_upload:
             hours[hour_of(r.attempted_at)].append(r.code if r.outcome == "rejected" else None)
     for c in conversions:
         if c.status == "accepted" and not c.receipts:
@@ -116,6 +116,7 @@ def rejections(
                 and any(
                     r.outcome == "rejected" and r.code == code and start <= r.attempted_at < end
                     for r in c.receipts
+                    if not r.is_upload
                 )
             ]
             others = sum(its != code for its in codes)

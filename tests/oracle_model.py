@@ -74,6 +74,15 @@ class MatchKey:
 
 
 @dataclass(frozen=True)
+class Excluded:
+    """A time, its end excluded, in which something else delivered what passes all filters."""
+
+    start: datetime
+    end: datetime
+    filters: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """One destination. `rules`: its own, then the preset's; `arrival_lag`: of all its sources."""
 
@@ -85,6 +94,7 @@ class Settings:
     filters: tuple[Condition, ...] = ()
     test_events: tuple[Condition, ...] = ()
     consent_categories: tuple[str, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
     erased: frozenset[str] = frozenset()
     sources: tuple[str, ...] = ()
     arrival_lag: timedelta = timedelta(hours=6)
@@ -129,7 +139,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Receipt:
-    """One attempt."""
+    """One attempt; `is_upload`: of a backfill, so that it says nothing about the hub's feed."""
 
     event_id: str | None
     event_name: str | None
@@ -142,6 +152,7 @@ class Receipt:
     code: str | None = None
     value: Decimal | None = None
     currency: str | None = None
+    is_upload: bool = False
 
 
 @dataclass(frozen=True)

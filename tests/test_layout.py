@@ -14,7 +14,7 @@ PACKAGE = Path(archiver.__file__).parent
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("nightly",),
+    ("nightly", "drill"),
     ("report", "backfill"),
     ("reconcile",),
     ("warehouse",),
@@ -23,7 +23,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("destinations",),
     ("config",),
     ("database",),
-    ("model", "account_days", "errors", "values", "texts", "files", "resources"),
+    ("model", "account_days", "errors", "values", "texts", "nearest", "files", "resources"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 # A configuration is checked against what the formats and its destinations' types know.

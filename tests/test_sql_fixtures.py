@@ -57,6 +57,7 @@ ESSENTIAL = {
     "silences": ["sendable_conversions"],
     "slots": ["conversions"],
     "unnamed_attempts": ["receipts"],
+    "uploaded_ids": ["receipts"],
 }
 
 PARAMETERS: dict[str, Any] = {
@@ -71,6 +72,7 @@ PARAMETERS: dict[str, Any] = {
     "include_ambiguous": False,
     "include_beyond_dedup": False,
     "force": False,
+    "unverified": False,
     "source": None,
     "event": None,
     "destination": "tiktok",
@@ -78,6 +80,7 @@ PARAMETERS: dict[str, Any] = {
     "previous_as_of": "2026-01-18T12:00:00Z",
     "is_rule_change": False,
     "id": "m1",
+    "now": "2026-01-19T12:00:00Z",
 }
 
 
@@ -160,7 +163,7 @@ def test_a_case_names_only_columns_that_the_step_has(
 def test_every_query_has_a_case() -> None:
     queries = {
         str(path.relative_to(SQL).with_suffix(""))
-        for part in ("reconcile", "checks", "backfill", "schema", "restate", "explain")
+        for part in ("reconcile", "checks", "backfill", "schema", "restate", "explain", "report")
         for path in (SQL / part).glob("*.sql")
     }
     assert queries - {str(Path(case).parent) for case in _cases()} == set()
@@ -268,7 +271,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
 
 def _typed(parameters: Row) -> Row:
     read = {"as_of": datetime.fromisoformat, "from_day": date.fromisoformat}
-    read["previous_as_of"] = datetime.fromisoformat
+    read["previous_as_of"] = read["now"] = datetime.fromisoformat
     read["to_day"] = date.fromisoformat
     return {
         name: read[name](value) if name in read and value is not None else value

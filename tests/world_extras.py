@@ -7,7 +7,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from worlds import KINDS, TICK, File, Moment, Raw, Record, World
+from oracle import Settings
+from oracle_model import ids_of
+from world_files import as_read
+from worlds import KINDS, TICK, UPLOADS, File, Moment, Raw, Record, World
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)
@@ -83,6 +86,42 @@ def refunds(rng: random.Random, orders: list[Record], until: datetime) -> list[R
             }
         )
     return found
+
+
+def uploads_of(
+    rng: random.Random, events: list[Record], settings: Settings, as_of: datetime
+) -> list[File]:
+    """The logs of uploads: what had stayed away was sent again, in bulk, and mostly taken.
+
+    Args:
+        rng: decides.
+        events: as they came in.
+        settings: the destination.
+        as_of: the uploads end about then.
+    """
+    first = rng.randrange(len(events))
+    sent = events[first : first + rng.randrange(5, 60)]
+    sent += rng.sample(events, min(len(events), 10))
+    at = as_of - HOUR * rng.choice([0.1, 1, 6])
+    code = rng.choice(["40105", "40105", None])
+    files: list[list[Record]] = [[], []]
+    for event in sent:
+        at += timedelta(seconds=rng.choice([0, 1, 90]))
+        ids = [id_ for _, id_ in ids_of(as_read(event), settings)]
+        rule = next((r for r in settings.rules if r.fits(event["type"], event.get("event"))), None)
+        if not ids or rule is None:
+            continue
+        outcome = "rejected" if code else rng.choice(["accepted"] * 8 + ["rejected", "unknown"])
+        files[rng.random() < 0.3].append(
+            {
+                "event_id": ids[0],
+                "event_name": rule.name or event.get("event"),
+                "outcome": outcome,
+                "attempted_at": Moment(at),
+                "code": code,
+            }
+        )
+    return [File(f"{UPLOADS}{n}.ndjson", rows) for n, rows in enumerate(files) if rows]
 
 
 def with_totals(rng: random.Random, world: World, *, only: bool) -> World:

@@ -14,10 +14,12 @@ from worlds import File, Raw, Record, World
 def split_again(world: World, rng: random.Random) -> World:
     """The same records in another order in other files."""
     events = [(file.source, record) for file in world.inbound for record in file.records]
-    receipts = [record for file in world.feed for record in file.records]
+    receipts = [r for file in world.feed if not file.is_upload for r in file.records]
+    uploads = [file for file in world.feed if file.is_upload]
     rng.shuffle(events)
     rng.shuffle(receipts)
-    return replace(world, inbound=split(events, rng), feed=feed_of(receipts, world.settings, rng))
+    feed = [*feed_of(receipts, world.settings, rng), *uploads]
+    return replace(world, inbound=split(events, rng), feed=feed)
 
 
 def as_read(value: Any) -> Any:

@@ -14,10 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from oracle_model import ids_of
-from world_extras import hum, refunds, with_totals
+from world_extras import hum, refunds, uploads_of, with_totals
 from world_fields import ORDINARY, integrations, person, properties, spoil_times
 from world_files import as_read, feed_of, split
-from world_settings import make_settings
+from world_settings import excluded_windows, make_settings
 from worlds import TICK, File, Moment, Raw, Record, Vouched, World, vouched_range
 
 HOUR = timedelta(hours=1)
@@ -47,23 +47,28 @@ def make_world(seed: int, *, clock_change: bool = True) -> World:
         seed: same seed, same world.
         clock_change: let the days lie around a change of the account's clock.
     """
-    return _Maker(random.Random(seed), clock_change).make()
+    return _Maker(random.Random(seed), random.Random(f"aside {seed}"), clock_change).make()
 
 
 class _Maker:
     """Grows a world: a schedule of good and bad hours, then mischief, then exact boundaries."""
 
-    def __init__(self, rng: random.Random, clock_change: bool) -> None:
+    def __init__(self, rng: random.Random, aside: random.Random, clock_change: bool) -> None:
         self.rng = rng
+        self.aside = aside  # What came later into these worlds, and leaves the rest as it was.
         zone, day = rng.choice(_PLACES)
         if not clock_change:
             day = date(2026, 7, 7)
         self.zone = ZoneInfo(zone)
         self.start = datetime.combine(day, time(), UTC) - timedelta(days=2)
         self.end = self.start + timedelta(days=rng.choice([3, 4]))
-        self.settings = make_settings(rng, zone, self.start)
+        settings = make_settings(rng, zone, self.start)
+        midnight = datetime.combine(self.start.date() + timedelta(days=2), time(), self.zone)
+        excluded = excluded_windows(aside, self.start, midnight.astimezone(UTC))
+        self.settings = replace(settings, excluded=excluded)
         self.events: list[tuple[str, Record]] = []
         self.receipts: list[Record] = []
+        self.uploads: list[File] = []
         self.count = 0
 
     def make(self) -> World:
@@ -71,6 +76,9 @@ class _Maker:
             self.conversion(at, mode)
         self.as_of = self.choose_as_of()
         self.vouched = self.choose_vouched()
+        if self.aside.random() < 0.5:
+            records = [event for _, event in self.events]
+            self.uploads = uploads_of(self.aside, records, self.settings, self.as_of)
         for source, event in list(self.events):
             if self.rng.random() < 0.12:
                 self.again(source, event)
@@ -369,8 +377,11 @@ class _Maker:
         world.feed = [
             file
             for file in world.feed
-            if str(today.date()) not in file.path
-            and all(r["attempted_at"].instant.date() != today.date() for r in file.records)
+            if file.is_upload
+            or (
+                str(today.date()) not in file.path
+                and all(r["attempted_at"].instant.date() != today.date() for r in file.records)
+            )
         ] + [File("receipts/tomorrow.ndjson", [late])]
         self.plain(today, today)
         world.inbound.append(File("inbound/web/today.ndjson", [self.events[-1][1]], "web"))
@@ -465,7 +476,7 @@ class _Maker:
         return World(
             settings=self.settings,
             inbound=split(self.events, rng),
-            feed=feed_of(self.receipts, self.settings, rng),
+            feed=[*feed_of(self.receipts, self.settings, rng), *self.uploads],
             as_of=self.as_of,
             vouched=self.vouched,
         )

@@ -6,8 +6,8 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from oracle import Condition, MatchKey, Rule, Settings
-from worlds import INTEGRATIONS, MATCH_KEYS, PRESETS
+from oracle import Condition, Excluded, MatchKey, Rule, Settings
+from worlds import INTEGRATIONS, MATCH_KEYS, PRESETS, TICK
 
 HOUR = timedelta(hours=1)
 
@@ -86,6 +86,26 @@ def make_settings(rng: random.Random, zone: str, start: datetime) -> Settings:
         min_gap=rng.choice([0, 5, 40, 400]),
         arrival_lag=HOUR if filters else 6 * HOUR,
     )
+
+
+def excluded_windows(
+    rng: random.Random, start: datetime, midnight: datetime
+) -> tuple[Excluded, ...]:
+    """Up to two windows in which something else delivered, now and then only some of it.
+
+    Args:
+        rng: decides.
+        start: of the world's days, UTC.
+        midnight: conversions happen at this instant and a tick before it.
+    """
+    windows = []
+    for _ in range(rng.choice([0, 0, 1, 2])):
+        first = start + HOUR * rng.uniform(0, 70)
+        last = first + HOUR * rng.uniform(0.2, 5)
+        edges = rng.choice([(first, last), (midnight, midnight + HOUR), (midnight - HOUR, midnight),
+                            (midnight - TICK, midnight)])  # fmt: skip
+        windows.append(Excluded(*edges, _sometimes(rng, 0.5, _FILTERS)))
+    return tuple(windows)
 
 
 def _zones(rng: random.Random, start: datetime) -> tuple[tuple[datetime, str], ...]:

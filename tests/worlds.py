@@ -21,6 +21,7 @@ import oracle
 TICK = timedelta(microseconds=1)
 NAME = "tiktok"
 SOURCES = ("web", "mobile", "crm", "kiosk")
+UPLOADS = "uploads/"
 KINDS = ("delivered", "received", "attributed")
 # What the presets send to TikTok, as far as these worlds use it, and the ids that they take.
 PRESETS = {
@@ -81,13 +82,18 @@ Record = dict[str, Any]
 class File:
     """One file: its path below the project's folder and its records.
 
-    `source` for inbound ones, `kind` for totals.
+    `source` for inbound ones, `kind` for totals; receipts below `uploads/` are those of an upload.
     """
 
     path: str
     records: list[Record]
     source: str = ""
     kind: str = ""
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether it is the log of an upload of ours."""
+        return self.path.startswith(UPLOADS)
 
     def data(self) -> bytes:
         lines = [_ENCODER.encode(record) for record in self.records]
@@ -157,6 +163,15 @@ class World:
             "filter": [_condition(c) for c in s.filters],
             "test_events": [_condition(c) for c in s.test_events],
             "consent_categories": s.consent_categories,
+            "exclude": [
+                {
+                    "from": Moment(w.start),
+                    "to": Moment(w.end),
+                    "reason": "something else delivered",
+                    "filter": [_condition(c) for c in w.filters],
+                }
+                for w in s.excluded
+            ],
             "retry_window": _duration(s.retry_window),
             "provisional_after": _duration(s.provisional_after),
             "reports": s.reports,
@@ -215,6 +230,7 @@ class World:
                     code=row.get("code"),
                     value=oracle.read_amount(row.get("value")),
                     currency=(oracle.read_text(row.get("currency")) or "").strip().upper() or None,
+                    is_upload=file.is_upload,
                 )
         return list(found.values())
 
@@ -239,6 +255,8 @@ class World:
     def feed_days(self) -> set[date]:
         files = []
         for file in self.feed:
+            if file.is_upload:
+                continue
             named = [date.fromisoformat(d) for d in re.findall(r"\d{4}-\d\d-\d\d", file.path)]
             attempts = [_known(oracle.read_instant(_parse(line)["attempted_at"]))
                         for line in file.data().splitlines()]  # fmt: skip
@@ -266,8 +284,11 @@ class World:
     def moved(self, by: timedelta) -> World:
         """The same world at another time; receipts files named for days are renamed."""
         zones = tuple((until + by, zone) for until, zone in self.settings.zones_before)
+        excluded = tuple(
+            replace(w, start=w.start + by, end=w.end + by) for w in self.settings.excluded
+        )
         return World(
-            settings=replace(self.settings, zones_before=zones),
+            settings=replace(self.settings, zones_before=zones, excluded=excluded),
             inbound=[replace(f, records=_moved(f.records, by)) for f in self.inbound],
             feed=[
                 replace(f, path=_moved_path(f.path, by), records=_moved(f.records, by))

@@ -211,6 +211,18 @@ BACKFILLS = Table(
     ),
 )
 
+# Backfills that were not sent and will not be: their events are free for others.
+VOIDED_BACKFILLS = Table(
+    "voided_backfills",
+    pa.schema([("destination", TEXT), ("backfill_id", TEXT), ("voided_at", INSTANT)]),
+)
+
+# Backfills of which an upload began.
+UPLOADS = Table(
+    "uploads",
+    pa.schema([("destination", TEXT), ("backfill_id", TEXT), ("began_at", INSTANT)]),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -223,5 +235,7 @@ TABLES: dict[str, Table] = {
         INBOUND_PATHS,
         COVERAGE,
         BACKFILLS,
+        VOIDED_BACKFILLS,
+        UPLOADS,
     )
 }

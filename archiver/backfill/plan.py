@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,15 @@ import duckdb
 
 from archiver import __version__, resources
 from archiver.archive.store import Archive
+from archiver.backfill.route import Route, has_verdicts, route_of
+from archiver.backfill.void import free_id
 from archiver.config import Config, DestinationSettings
-from archiver.destinations import request_builder
-from archiver.destinations.base import RequestBuilder
-from archiver.errors import ConfigError
-from archiver.reconcile.binding import dedup_window
+from archiver.errors import UsageError
+from archiver.reconcile.binding import dedup_window, max_age
 from archiver.reconcile.run import Question, reconcile
-from archiver.warehouse.database import connect, create
+from archiver.warehouse.database import bind_files, connect, write_table
 from archiver.warehouse.publish import bind_archive
-from archiver.warehouse.runs import read_run
+from archiver.warehouse.runs import read_run, runs_folder
 
 # Why a conversion in the gap is not in the backfill, and what could be done.
 LEFT_OUT = {
@@ -44,73 +44,73 @@ LEFT_OUT = {
 }
 
 
+TIERS = ("ambiguous", "rejected", "beyond-dedup")
+"""What can be included beyond the confirmed losses."""
+
+# What changes the bytes of a backfill, of a destination's settings.
+_SETTINGS = (
+    *("type", "preset", "event_source", "event_source_id", "integration", "pixel", "strict", "map"),
+    *("upload_as", "max_events", "max_body_bytes", "base_url", "api_version", "token_env"),
+)
+_SQL = ("candidates", "listed_events", "listed_expired", "listed_left_out")
+_POSITION = (
+    "ROW_NUMBER() OVER (ORDER BY event_time, event_id, event, source, file_id, record_number) - 1"
+)
+
+
 @dataclass(frozen=True)
 class Order:
     """What a backfill is asked.
 
     Attributes:
         question: destination, days and as-of, which is the instant of the export.
-        include: tiers beyond the confirmed losses, `ambiguous`, `rejected`, `beyond-dedup`.
+        include: tiers beyond the confirmed losses, of TIERS.
         force: also what is in an earlier, unsettled backfill.
+        unverified: also to a destination that gives no verdicts.
+        via: type of the hub that is to send the events again; None: straight to the destination.
     """
 
     question: Question
     include: frozenset[str] = frozenset()
     force: bool = False
+    unverified: bool = False
+    via: str | None = None
 
 
 @dataclass
-class Candidate:
-    """One conversion in the gap, and what is done with it.
+class Tally:
+    """How many events, and worth how much.
 
-    Attributes: as `sql/backfill/candidates.sql` yields them; `disposition` is `send`, `expired`,
-        or a key of LEFT_OUT.
+    Attributes:
+        events: how many.
+        value: their amounts per currency, those that have one.
     """
 
-    event_id: str
-    event: str
-    source: str
-    message_id: str
-    file_id: str
-    record_number: int
-    account_day: Any
-    arrival: datetime
-    event_time: datetime | None
-    status: str
-    code: str | None
-    attempts: int
-    value: Decimal | None
-    currency: str
-    backfill_deadline: datetime | None
-    earlier_backfill_id: str | None
-    is_within_dedup: bool
-    disposition: str
+    events: int = 0
+    value: dict[str, Decimal] = field(default_factory=dict)
 
-    @property
-    def why_safe(self) -> str:
-        """Why sending it counts nothing twice, or which risk was accepted."""
-        window = (
-            "inside the de-duplication window"
-            if self.is_within_dedup
-            else "beyond the de-duplication window"
-        )
-        if self.status == "missing":
-            return f"no attempt in a covered time; {window}"
-        if self.status == "failed":
-            return f"none of {self.attempts} attempts was taken (last code {self.code}); {window}"
-        if self.status == "rejected":
-            return f"refused with code {self.code}, included on request; {window}"
-        return f"may have landed, included on request; {window}"
+    def add(self, events: int, currency: str | None, value: Decimal | None) -> None:
+        """Count the events of one currency, worth that much together; None: without an amount."""
+        self.events += events
+        if currency is not None and value is not None:
+            self.value[currency] = self.value.get(currency, Decimal(0)) + value
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """What a backfill will hold.
 
     Attributes:
-        backfill_id: hash of the run and of what was asked.
+        backfill_id: hash of the run and of all that changes the bytes.
         run_id: the run whose gap it is.
-        candidates: every conversion in the gap, by event time.
+        destination: its name in the configuration.
+        settings: its settings.
+        order: what was asked.
+        route: the requests.
+        candidates: Parquet file with the columns that `sql/backfill/candidates.sql` yields and
+            `position`, from 0 in the order of event time; one row per conversion in the gap.
+        tallies: per disposition, by name; what turns out to be unsendable is not known yet.
+        earlier: the earlier backfills that some are left out for.
     """
 
     backfill_id: str
@@ -118,29 +118,44 @@ class Plan:
     destination: str
     settings: DestinationSettings
     order: Order
-    candidates: list[Candidate]
+    route: Route
+    candidates: Path
+    tallies: dict[str, Tally]
+    earlier: tuple[str, ...]
 
-    def chosen(self, disposition: str) -> list[Candidate]:
+    def tally(self, disposition: str) -> Tally:
         """The candidates with this disposition."""
-        return [c for c in self.candidates if c.disposition == disposition]
-
-    def left_out(self) -> dict[str, int]:
-        """Reason → how many are left out for it."""
-        counts = Counter(c.disposition for c in self.candidates)
-        return {name: counts[name] for name in LEFT_OUT if counts[name]}
+        return self.tallies.get(disposition, Tally())
 
 
-def sum_values(candidates: Iterable[Candidate]) -> dict[str, Decimal]:
-    """Amounts per currency."""
-    sums: dict[str, Decimal] = {}
-    for candidate in candidates:
-        if candidate.value is not None:
-            sums[candidate.currency] = sums.get(candidate.currency, Decimal(0)) + candidate.value
-    return dict(sorted(sums.items()))
+def check_order(config: Config, order: Order) -> DestinationSettings:
+    """The destination's settings, where the order can be carried out.
+
+    Raises:
+        UsageError: the destination gives no verdicts, and the order does not accept that.
+    """
+    name = order.question.destination
+    if name is None:
+        raise ValueError("a backfill is for one destination")
+    settings = config.destination(name)
+    if not has_verdicts(settings) and not order.unverified:
+        raise UsageError(
+            f"making a backfill for {name}",
+            f"{settings.type} neither recognises a repeated event nor says that it took one: "
+            "what is sent cannot be proven, nor taken back",
+            "--unverified accepts that; --plan says what would go",
+        )
+    return settings
 
 
-def plan(config: Config, archive: Archive, order: Order) -> Plan:
+def plan(config: Config, archive: Archive, order: Order, scratch: Path) -> Plan:
     """Reconcile, and decide about every conversion in the gap. Hold both locks, and load before.
+
+    Args:
+        config: destinations and their settings.
+        archive: events, receipts and the ledger of backfills.
+        order: what is asked.
+        scratch: a folder that lives as long as the plan, for the candidates.
 
     Raises:
         ConfigError: requests to the destination cannot be built, or its `event_source_id` is not
@@ -150,89 +165,119 @@ def plan(config: Config, archive: Archive, order: Order) -> Plan:
     if name is None:
         raise ValueError("a backfill is for one destination")
     settings = config.destination(name)
-    builder(name, settings)
-    if not settings.event_source_id:
-        raise ConfigError(
-            f"planning a backfill for {name}",
-            f"destinations.{name}.event_source_id is missing",
-            "set it to the account's id for the event source, such as the pixel code",
-        )
+    route = route_of(name, settings, order.via)
     run = reconcile(config, archive, order.question)
     run_id = read_run(run).run_id
-    backfill_id = _backfill_id(run_id, name, settings, order)
-    with connect(spill=config.warehouse_path / ".spill") as connection:
-        bind_archive(connection, config, archive)
-        _bind_run(connection, run, name)
-        create(
-            connection,
-            "candidates",
-            "backfill/candidates",
-            {
-                "as_of": order.question.as_of,
-                "backfill_id": backfill_id,
-                "pixel": settings.pixel or "none",
-                "dedup_window_us": _microseconds(dedup_window(settings)),
-                "include_rejected": "rejected" in order.include,
-                "include_ambiguous": "ambiguous" in order.include,
-                "include_beyond_dedup": "beyond-dedup" in order.include,
-                "force": order.force,
-            },
-        )
-        rows = connection.sql(
-            "SELECT * FROM candidates ORDER BY event_time, event_id, event, file_id, record_number"
-        ).to_arrow_table()
+    backfill_id = free_id(archive, name, identity(run_id, name, settings, order))
+    path = scratch / "candidates.parquet"
+    with _bound(config, archive, run) as connection:
+        query = f"SELECT *, {_POSITION} AS position FROM ({resources.sql('backfill/candidates')})"
+        parameters = _parameters(settings, order, backfill_id)
+        write_table(connection, f"{query} ORDER BY position", path, parameters)
+        bind_files(connection, "candidates", [path], "*")
+        found = tallies(connection, "FROM candidates")
+        earlier = connection.execute(
+            "SELECT DISTINCT earlier_backfill_id FROM candidates"
+            " WHERE disposition = 'in_earlier_backfill' ORDER BY ALL"
+        ).fetchall()
     return Plan(
         backfill_id=backfill_id,
         run_id=run_id,
         destination=name,
         settings=settings,
         order=order,
-        candidates=[Candidate(**row) for row in rows.to_pylist()],
+        route=route,
+        candidates=path,
+        tallies=found,
+        earlier=tuple(earlier_id for (earlier_id,) in earlier),
     )
 
 
-def builder(name: str, settings: DestinationSettings) -> RequestBuilder:
-    """What builds a destination's requests.
+@contextmanager
+def decided(
+    config: Config, archive: Archive, plan: Plan, orders: Sequence[Order]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with what other orders would decide about the candidates of a plan.
 
-    Raises:
-        ConfigError: nothing does, for its type with its preset.
+    Args:
+        config: as for the plan.
+        archive: as for the plan.
+        plan: what was decided.
+        orders: what else could be asked; each as if it were to replace the planned backfill.
+
+    Returns:
+        It has the relations `candidates`, of the plan, and `decided_0` for the first order and so
+        on, with `position` as in the plan, disposition, currency and value.
     """
-    found = request_builder(settings.type, settings.preset)
-    if found is None:
-        raise ConfigError(
-            f"planning a backfill for {name}",
-            f"archiver cannot build requests of type {settings.type} with preset "
-            f"{settings.preset!r} yet",
-            "the events to send again, with ids and amounts, are those of the last run in the "
-            "table reconciliation with status missing or failed: archiver sql",
-        )
+    run = runs_folder(config.warehouse_path) / plan.run_id
+    query = (
+        f"SELECT {_POSITION} AS position, disposition, currency, value"
+        f" FROM ({resources.sql('backfill/candidates')})"
+    )
+    with _bound(config, archive, run) as connection:
+        bind_files(connection, "candidates", [plan.candidates], "*")
+        for number, order in enumerate(orders):
+            path = plan.candidates.with_name(f"decided_{number}.parquet")
+            parameters = _parameters(plan.settings, order, plan.backfill_id)
+            write_table(connection, query, path, parameters)
+            bind_files(connection, f"decided_{number}", [path], "*")
+        yield connection
+
+
+@contextmanager
+def _bound(config: Config, archive: Archive, run: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with what the candidates are made of; the run has one destination."""
+    with connect(spill=config.warehouse_path / ".spill") as connection:
+        bind_archive(connection, config, archive)
+        bind_files(connection, "reconciliation", [run / "reconciliation.parquet"], "*")
+        yield connection
+
+
+def tallies(connection: duckdb.DuckDBPyConnection, candidates: str) -> dict[str, Tally]:
+    """Per disposition, how many and how much.
+
+    Args:
+        connection: it has what the candidates are made of.
+        candidates: `FROM` and a relation or query with disposition, currency and value.
+    """
+    rows = connection.execute(
+        "SELECT disposition, CASE WHEN value IS NOT NULL THEN currency END AS currency,"
+        f" COUNT(*) AS events, SUM(value) AS value {candidates} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    found: dict[str, Tally] = {}
+    for disposition, currency, events, value in rows:
+        found.setdefault(disposition, Tally()).add(events, currency, value)
     return found
 
 
-def _bind_run(connection: duckdb.DuckDBPyConnection, run: Path, destination: str) -> None:
-    connection.execute(
-        "CREATE TEMP TABLE reconciliation AS"
-        " SELECT * FROM read_parquet($path) WHERE destination = $destination",
-        {"path": str(run / "reconciliation.parquet"), "destination": destination},
-    )
+def _parameters(settings: DestinationSettings, order: Order, backfill_id: str) -> dict[str, Any]:
+    window = dedup_window(settings)
+    return {
+        "as_of": order.question.as_of,
+        "backfill_id": backfill_id,
+        "destination": order.question.destination,
+        "pixel": settings.pixel or "none",
+        "dedup_window_us": None if window is None else window // timedelta(microseconds=1),
+        "include_rejected": "rejected" in order.include,
+        "include_ambiguous": "ambiguous" in order.include,
+        "include_beyond_dedup": "beyond-dedup" in order.include,
+        "force": order.force,
+    }
 
 
-def _microseconds(duration: timedelta | None) -> int | None:
-    return None if duration is None else duration // timedelta(microseconds=1)
-
-
-def _backfill_id(run_id: str, name: str, settings: DestinationSettings, order: Order) -> str:
-    asked = [
-        run_id,
-        name,
-        settings.pixel,
-        settings.event_source,
-        settings.event_source_id,
-        settings.preset,
-        str(dedup_window(settings)),
-        sorted(order.include),
-        order.force,
-        resources.sql("backfill/candidates"),
-        __version__,
-    ]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+def identity(run_id: str, name: str, settings: DestinationSettings, order: Order) -> str:
+    """The backfill's id: a hash of the run, the order, and all else that changes the bytes."""
+    asked = {
+        "run": run_id,
+        "destination": name,
+        "settings": {key: getattr(settings, key) for key in _SETTINGS},
+        "max_age": str(max_age(settings)),
+        "dedup_window": str(dedup_window(settings)),
+        "include": sorted(order.include),
+        "force": order.force,
+        "unverified": order.unverified,
+        "via": order.via,
+        "sql": [resources.sql(f"backfill/{query}") for query in _SQL],
+        "archiver": __version__,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

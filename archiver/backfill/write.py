@@ -11,17 +11,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from archiver.archive.staging import StagedTable
 from archiver.archive.store import Archive
 from archiver.archive.tables import BACKFILLS
-from archiver.backfill.batches import PRIVATE_MODE, Batch, write_batches
-from archiver.backfill.manifest import write_lists
-from archiver.backfill.plan import Plan
+from archiver.backfill.batches import PRIVATE_MODE, build_batches
+from archiver.backfill.manifest import planned, write_lists
+from archiver.backfill.plan import Plan, check_order
 from archiver.config import Config
 from archiver.errors import UsageError
 from archiver.files import fsync_folder, write_durably
+
+_LEDGER_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,10 @@ def write_backfill(
         created_at: instant of the export, for the ledger.
 
     Raises:
-        UsageError: the output folder holds something else.
+        UsageError: the output folder holds something else, or the destination gives no verdicts
+            and the order does not accept that.
     """
+    check_order(config, plan.order)
     parent = config.folder / "backfills" / plan.destination
     folder, draft = parent / plan.backfill_id, parent / f".{plan.backfill_id}.draft"
     if output is not None:
@@ -69,13 +75,15 @@ def write_backfill(
         if draft.exists():
             shutil.rmtree(draft)
         draft.mkdir(parents=True, mode=0o700)
-        batches = write_batches(config, archive, plan, draft)
-        manifest = write_lists(plan, draft, batches)
-        _enter_in_ledger(archive, plan, batches, created_at)
+        built = build_batches(config, archive, plan, plan.candidates.parent, draft)
+        with planned(plan, built, config.warehouse_path / ".spill") as connection:
+            manifest = write_lists(plan, built, connection, draft)
+            fsync_folder(draft)
+            _enter_in_ledger(archive, plan, connection, created_at)
         os.replace(draft, folder)
         fsync_folder(parent)
     if output is not None:
-        _copy(folder, output)
+        _copy(folder, output, [*(entry["name"] for entry in manifest["files"]), "manifest.json"])
     return Backfill(output or folder, manifest, existed)
 
 
@@ -106,16 +114,17 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise UsageError(
             f"reading the backfill {folder}",
             f"its files are not what was written: {error}",
-            "remove the folder and run this again: the same files come back",
+            "move the folder aside and run this again: the same files come back; what an upload"
+            " left there (upload*) belongs beside them",
         ) from None
     return manifest
 
 
-def _copy(folder: Path, output: Path) -> None:
+def _copy(folder: Path, output: Path, names: list[str]) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in sorted(folder.iterdir()):
-            write_durably(output / path.name, path.read_bytes(), mode=PRIVATE_MODE)
+        for name in names:
+            write_durably(output / name, (folder / name).read_bytes(), mode=PRIVATE_MODE)
     except OSError as error:
         raise UsageError(
             f"copying the backfill to {output}",
@@ -136,7 +145,7 @@ def finish_interrupted(config: Config, archive: Archive, destination: str) -> li
     drafts = sorted(parent.glob(".*.draft"))
     if not drafts:
         return []
-    known = set(archive.read(BACKFILLS, ["backfill_id"])["backfill_id"].to_pylist())
+    known = _known(archive)
     finished = []
     for draft in drafts:
         folder = parent / draft.name[1 : -len(".draft")]
@@ -152,31 +161,34 @@ def finish_interrupted(config: Config, archive: Archive, destination: str) -> li
 
 
 def _enter_in_ledger(
-    archive: Archive, plan: Plan, batches: list[Batch], created_at: datetime
+    archive: Archive, plan: Plan, connection: duckdb.DuckDBPyConnection, created_at: datetime
 ) -> None:
-    known = archive.read(BACKFILLS, ["backfill_id"])["backfill_id"].to_pylist()
-    if plan.backfill_id in known:
+    if plan.backfill_id in _known(archive):
         return
-    rows = [
-        {
-            "destination": plan.destination,
-            "backfill_id": plan.backfill_id,
-            "run_id": plan.run_id,
-            "as_of": plan.order.question.as_of,
-            "event_id": c.event_id,
-            "event": c.event,
-            "source": c.source,
-            "message_id": c.message_id,
-            "status": c.status,
-            "batch": batch.name,
-            "value": c.value,
-            "currency": c.currency,
-            "created_at": created_at,
-        }
-        for batch in batches
-        for c in batch.candidates
-    ]
-    if rows:
-        staged = StagedTable(BACKFILLS, archive.staging)
-        staged.add(pa.Table.from_pylist(rows, schema=BACKFILLS.schema))
-        archive.commit(staged.finish())
+    rows = connection.sql(
+        "SELECT event_id, event, source, message_id, status, file AS batch, value, currency"
+        " FROM planned WHERE disposition = 'send' ORDER BY position"
+    ).to_arrow_reader(_LEDGER_ROWS)
+    same = {
+        "destination": plan.destination,
+        "backfill_id": plan.backfill_id,
+        "run_id": plan.run_id,
+        "as_of": plan.order.question.as_of,
+        "created_at": created_at,
+    }
+    staged = StagedTable(BACKFILLS, archive.staging)
+    for batch in rows:
+        columns = [
+            pa.repeat(pa.scalar(same[column.name], column.type), batch.num_rows)
+            if column.name in same
+            else batch[column.name].cast(column.type)
+            for column in BACKFILLS.schema
+        ]
+        staged.add(pa.table(columns, schema=BACKFILLS.schema))
+    archive.commit(staged.finish())
+
+
+def _known(archive: Archive) -> set[str]:
+    """The backfills in the ledger."""
+    ids = archive.read(BACKFILLS, ["backfill_id"])["backfill_id"]
+    return set(pc.unique(ids).to_pylist())

@@ -50,6 +50,17 @@ retry_window = "4h"                       # how long the hub retries
 provisional_after = "72h"                 # younger days are marked provisional
 # max_age = "7d"                          # older events are not sent; TikTok documents no limit
 # dedup_window = "48h"                    # how long a repeated event is recognised
+# dedup_clock = "arrival"                 # of what an upload leaves unsure: since its own attempt,
+                                          # not since the event
+# strict = true                           # by TikTok's documentation where the hub departs from it
+# map = { "user.email" = "$.context.traits.work_email" }   # fields taken from elsewhere
+# upload_as = "api"                       # or "csv": a file for people to upload (TikTok CRM)
+# max_events = 500                        # of one request
+# max_body_bytes = 1000000
+# max_requests_per_second = 5
+# base_url = "https://proxy.example"      # instead of the destination's own address
+# api_version = "v1.3"
+# token_env = "TIKTOK_TOKEN"              # the variable with the token, never the token itself
 receipts = ["data/receipts/tiktok/*.ndjson"]
 # receipts_format = "api-log"             # default: detected; the README lists the formats
 # receipts_filter = { destination_id = "2abc" }   # of a feed of several destinations, ours
@@ -69,6 +80,13 @@ min_gap = 5
 # [[destinations.tiktok.rules]]
 # type = "page"
 # ignore = true                           # not even what the preset knows
+
+# What something else delivered in an outage, and must not be sent again.
+# [[destinations.tiktok.exclude]]
+# from = 2026-01-15T15:00:00Z             # of the event time; `to` is excluded
+# to = 2026-01-15T19:00:00Z
+# reason = "the pixel was switched on"
+# filter = [{ path = "context.page.path", matches = "^/checkout" }]
 
 # For a generic receipts feed: our column = theirs, their word = our outcome.
 # [destinations.tiktok.receipts_columns]

@@ -23,6 +23,7 @@ COMMANDS = {
     "reconcile": "reconcile",
     "report": "report",
     "backfill": "backfill",
+    "upload": "upload",
     "explain": "explain",
     "schema": "schema",
     "sql": "sql",
@@ -50,7 +51,8 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 unexpected error, 2 usage or configuration, 3 a gap over the"
-    " threshold, 4 done in part, 5 another run holds the lock, 130 interrupted.",
+    " threshold, 4 done in part, 5 another run holds the lock, 7 the"
+    " destination refused the upload, 130 interrupted.",
 )
 @click.option(
     "--config",

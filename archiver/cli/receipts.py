@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from glob import escape
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 
     from archiver.account_days import Zone
     from archiver.archive.staged import FileResult
-    from archiver.config import DestinationSettings
+    from archiver.config import Config, DestinationSettings
     from archiver.config.totals_settings import TotalsFeed
     from archiver.inbound.paths import InboundPath
     from archiver.receipts.base import ReceiptSettings
 
 _KINDS = ("delivered", "received", "attributed")
 _MAX_BAD_RATIO = 0.01
+_UPLOAD_LOG = "upload-log"
 
 
 @click.command("receipts", short_help="Acknowledgements into the archive.")
@@ -66,7 +68,8 @@ def command(
 ) -> int:
     """Archive what destinations acknowledged, one receipt per attempt per event, and their counts.
 
-    PATH is a file, a folder or a glob; `-` is standard input; without PATH, the configured paths.
+    PATH is a file, a folder or a glob; `-` is standard input; without PATH, the configured paths
+    and the logs of uploads.
     """
     from archiver.archive.coverage import vouch
     from archiver.cli.imports import chosen, configured, finish
@@ -88,6 +91,7 @@ def command(
             feeds.append(_Feed(name, named, _named_totals(about, totals) if totals else None))
         elif covers is None:
             whose = f"destination {name}"
+            feeds.append(_Feed(name, _upload_logs(config, name), None, _UPLOAD_LOG))
             feeds.append(_Feed(name, configured(config, about.receipts, whose), None))
             feeds += [
                 _Feed(name, configured(config, feed.paths, f"totals of {whose}"), feed)
@@ -119,11 +123,23 @@ def command(
 
 @dataclass(frozen=True)
 class _Feed:
-    """Files of one destination: receipts, or totals of this kind and form."""
+    """Files of one destination: receipts, or totals of this kind and form.
+
+    Attributes:
+        format: the format of receipts, whatever the configuration says of the feed; None: that.
+    """
 
     destination: str
     paths: list[InboundPath]
     totals: TotalsFeed | None
+    format: str | None = None
+
+
+def _upload_logs(config: Config, name: str) -> list[InboundPath]:
+    """The complete logs of the uploads of a destination's backfills."""
+    from archiver.inbound.paths import configured_paths
+
+    return configured_paths([f"backfills/{escape(name)}/*/upload-*.ndjson"], config.folder)
 
 
 def _import(settings: Settings, feed: _Feed, *, dry_run: bool) -> list[FileResult]:
@@ -148,7 +164,7 @@ def _import(settings: Settings, feed: _Feed, *, dry_run: bool) -> list[FileResul
         _receipt_settings(settings, feed.destination),
         feed.paths,
         now,
-        format_name=about.receipts_format,
+        format_name=feed.format or about.receipts_format,
         dry_run=dry_run,
     )
     listed = next((r for r in results if r.archived and r.format in ONLY_FAILURES), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ def command(settings: Settings, as_json: bool) -> int:
     from archiver.report.status import read_status
 
     status: dict[str, Any] = {"last_runs": _last_runs(settings)}
-    status |= read_status(settings.config, settings.archive)
+    status |= read_status(settings.config, settings.archive, settings.started_at)
     if as_json:
         print_json(status)
     else:
@@ -79,3 +80,24 @@ def _print_text(status: dict[str, Any]) -> None:
             f"open incidents {part['open_incidents']:,}, past ones {part['past_incidents']:,}, "
             f"events in unsettled backfills {part['unsettled_backfill_events']:,}"
         )
+        for line in _recovery_lines(part["recovery"]):
+            out.print(f"  {line}")
+
+
+def _recovery_lines(recovery: dict[str, Any]) -> Iterator[str]:
+    """How much can still be sent, by when, and what has passed since the run."""
+    deadline, ahead = recovery["next_deadline"], recovery["ahead"]
+    if deadline:
+        yield (
+            f"recovery clock: the next deadline is {deadline}; {_amount(recovery['within_day'])} "
+            f"within 24 hours, {_amount(ahead)} in all"
+        )
+    if recovery["without_deadline"]["conversions"]:
+        yield f"recovery clock: {_amount(recovery['without_deadline'])} can be sent at any age"
+    if recovery["expired_since"]["conversions"]:
+        yield f"recovery clock: {_amount(recovery['expired_since'])} expired since that run"
+
+
+def _amount(part: dict[str, Any]) -> str:
+    worth = ", ".join(f"{amount} {currency}" for currency, amount in part["value"].items())
+    return f"{part['conversions']:,}{f' ({worth})' if worth else ''}"

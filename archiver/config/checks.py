@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
-from archiver.config.nearest import nearest
+from archiver.config.request_checks import check_requests
 from archiver.config.rule_checks import check_selection, check_zone
 from archiver.config.settings import Config, DestinationSettings, SourceSettings
 from archiver.config.totals_settings import TotalsFeed
 from archiver.destinations import DESTINATIONS, api_log_reader
 from archiver.destinations import destination as known_destination
+from archiver.destinations.base import rules_of
 from archiver.errors import ConfigError
 from archiver.inbound.formats import FORMATS as INBOUND_FORMATS
+from archiver.nearest import nearest
 from archiver.receipts import FORMATS as RECEIPTS_FORMATS
 from archiver.receipts.api_log import ApiLog
 from archiver.receipts.base import COLUMNS, OUTCOMES
@@ -71,6 +73,7 @@ def check(config: Config, doing: str) -> None:
         _check_source(f"sources.{name}", source, config, doing)
     for name, destination in config.destinations.items():
         _check_destination(f"destinations.{name}", destination, config, doing)
+        check_requests(f"destinations.{name}", destination, doing)
         _check_receipts(f"destinations.{name}", destination, config, doing)
 
 
@@ -98,11 +101,12 @@ def _check_destination(
             f"known: {', '.join(kind.presets)}",
         )
     check_zone(f"{where}.account_timezone", destination.account_timezone, doing)
-    check_selection(where, destination, kind.rules(destination.preset), doing)
+    rules = rules_of(kind, destination.preset, destination.event_source)
     try:
         kind.limits(destination.event_source)
     except ValueError as error:
         raise ConfigError(doing, f"{where}.event_source: {error}") from None
+    check_selection(where, destination, rules, doing)
     if kind.takes_pixel(destination.event_source) and destination.pixel is None:
         raise ConfigError(
             doing,

@@ -19,7 +19,6 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from archiver.config.checks import check, own_folder
-from archiver.config.nearest import nearest
 from archiver.config.settings import (
     ArchiveSettings,
     Config,
@@ -29,6 +28,7 @@ from archiver.config.settings import (
     WarehouseSettings,
 )
 from archiver.errors import ConfigError
+from archiver.nearest import nearest
 from archiver.values import parse_instant
 
 PREFIX = "ARCHIVER_"
@@ -42,6 +42,7 @@ _DURATION_KEYS = {
     "dedup_window",
     "arrival_lag",
 }
+_INSTANT_KEYS = {"account_timezone_before": ("until",), "exclude": ("from", "to")}
 _WITH_OFFSET = re.compile(r"[T ]\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)\s*", re.IGNORECASE)
 # More is a slip, and leads out of the calendar.
 _LONGEST = timedelta(days=36_500)
@@ -176,20 +177,26 @@ def _refuse_unknown_in(where: str, kind: type, table: dict[str, Any], doing: str
 
 
 def _read_instants(raw: dict[str, Any], doing: str) -> None:
-    """Read each `until` of a zone: without an offset it would be an hour of nobody's clock."""
+    """Read the instants of zones and windows: without an offset they would be nobody's clock."""
     for where, _, table in _tables(raw, doing):
-        for index, zone in enumerate(table.get("account_timezone_before", ())):
-            if not isinstance(zone, dict) or "until" not in zone:
-                continue
-            instant = _instant(zone["until"])
-            if instant is None:
-                raise ConfigError(
-                    doing,
-                    f"{where}.account_timezone_before[{index}].until is {str(zone['until'])!r}, "
-                    "which is no instant with an offset",
-                    "write 2026-02-01T00:00:00Z, or 2026-02-01T00:00:00-05:00",
-                )
-            zone["until"] = instant
+        for key, names in _INSTANT_KEYS.items():
+            for index, inner in enumerate(table.get(key, ())):
+                for name in names if isinstance(inner, dict) else ():
+                    if name in inner:
+                        inner[name] = _read_instant(
+                            inner[name], f"{where}.{key}[{index}].{name}", doing
+                        )
+
+
+def _read_instant(value: object, where: str, doing: str) -> datetime:
+    instant = _instant(value)
+    if instant is None:
+        raise ConfigError(
+            doing,
+            f"{where} is {str(value)!r}, which is no instant with an offset",
+            "write 2026-02-01T00:00:00Z, or 2026-02-01T00:00:00-05:00",
+        )
+    return instant
 
 
 def _instant(value: object) -> datetime | None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
-from archiver.config.nearest import nearest
 from archiver.config.rule_settings import (
     NUMBER_TESTS,
     TESTS,
@@ -19,6 +18,7 @@ from archiver.config.settings import DestinationSettings
 from archiver.destinations.base import Rule
 from archiver.destinations.transforms import STEPS
 from archiver.errors import ConfigError
+from archiver.nearest import nearest
 from archiver.values import parse_number
 
 CALL_TYPES = ("track", "page", "screen", "identify", "group", "alias")
@@ -45,6 +45,11 @@ def check_selection(
         )
     _check_conditions(f"{where}.filter", destination.filter, doing)
     _check_conditions(f"{where}.test_events", destination.test_events, doing)
+    for index, window in enumerate(destination.exclude):
+        here = f"{where}.exclude[{index}]"
+        if not window.reason.strip():
+            raise ConfigError(doing, f"{here}.reason is empty", "say what else delivered")
+        _check_conditions(f"{here}.filter", window.filter, doing)
     for index, key in enumerate(destination.match_keys):
         _check_match_key(f"{where}.match_keys[{index}]", key, doing)
     for index, category in enumerate(destination.consent_categories):

@@ -1,4 +1,4 @@
-"""The tables inside a destination's settings: rules, conditions, match keys, former zones."""
+"""The tables inside a destination's settings: rules, conditions, match keys, windows, zones."""
 
 from __future__ import annotations
 
@@ -100,6 +100,21 @@ class ZoneBefore(msgspec.Struct, frozen=True, kw_only=True):
 
     until: datetime
     zone: str
+
+
+class ExcludedWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """One of `[[destinations.NAME.exclude]]`: a time in which something else delivered.
+
+    Attributes:
+        from_, to: `from` and `to`, of the event time, else of the arrival; UTC; `to` is excluded.
+        reason: why, for people.
+        filter: conditions that must all hold for an event to have been delivered so.
+    """
+
+    from_: datetime = msgspec.field(name="from")
+    to: datetime
+    reason: str
+    filter: list[Condition] = []
 
 
 def path_names(path: str | list[str]) -> tuple[str, ...]:

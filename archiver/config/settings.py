@@ -9,7 +9,14 @@ from typing import Literal, TypeVar
 import msgspec
 
 from archiver.account_days import Zone
-from archiver.config.rule_settings import Condition, MatchKeySettings, RuleSettings, ZoneBefore
+from archiver.config.request_settings import MapValue
+from archiver.config.rule_settings import (
+    Condition,
+    ExcludedWindow,
+    MatchKeySettings,
+    RuleSettings,
+    ZoneBefore,
+)
 from archiver.config.totals_settings import TotalsFeed
 from archiver.errors import ConfigError
 
@@ -73,8 +80,18 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
         integration: the destination's name in `integrations`; the type knows a default.
         retry_window: how long the hub retries.
         provisional_after: age below which a day is marked provisional.
+        strict: follow the destination's documentation where the preset's hub departs from it.
+        map: fields of its events that are taken from elsewhere (docs/backfill.md).
+        exclude: windows in which something else delivered to it.
         max_age: oldest event that the destination takes; the type knows a default, if any.
         dedup_window: how long the destination recognises a repeated event.
+        dedup_clock: from when on that counts for what an upload left unsure: from the event, or
+            from the upload's own first attempt.
+        max_events, max_body_bytes, max_requests_per_second: what one request may hold, and how
+            many may be sent; the type knows defaults, if any.
+        base_url, api_version: where to send to; the type knows both.
+        token_env: name of the environment variable with the token; the type knows a default.
+        upload_as: request bodies for the API, or the CSV that people upload, where there is one.
         receipts: files, folders or globs of the receipts feed.
         receipts_format: `auto`, or a receipts format's name.
         receipts_columns: our column name to the feed's.
@@ -103,10 +120,21 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
     event_source_id: str | None = None
     pixel: Literal["none", "same_id", "other_id"] | None = None
     integration: str | None = None
+    strict: bool = False
+    map: dict[str, MapValue] = {}
+    exclude: list[ExcludedWindow] = []
     retry_window: timedelta = timedelta(hours=4)
     provisional_after: timedelta = timedelta(hours=72)
     max_age: timedelta | None = None
     dedup_window: timedelta | None = None
+    dedup_clock: Literal["event", "arrival"] = "event"
+    max_events: int | None = None
+    max_body_bytes: int | None = None
+    max_requests_per_second: float | None = None
+    base_url: str | None = None
+    api_version: str | None = None
+    token_env: str | None = None
+    upload_as: Literal["api", "csv"] = "api"
     receipts: list[str] = []
     receipts_format: str = "auto"
     receipts_columns: dict[str, str] = {}

@@ -2,13 +2,13 @@
 
 A destination is one object that meets `Destination`, in a file of its own, and one line in
 `archiver.destinations.DESTINATIONS`. One whose direct API log can be judged is an `ApiLogReader`
-too; one for which a backfill can be written is a `RequestBuilder`. It knows names, fields, limits
-and replies; it reads no files, sends nothing and knows no clock.
+too; one for which a backfill can be written and uploaded is a `RequestBuilder` (see `requests`). It
+knows names, fields, limits and replies; it reads no files, sends nothing and knows no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,18 +23,6 @@ T = TypeVar("T")
 _FAILED_STATUSES = frozenset({401, 403, 429, 500, 503})
 
 
-class UnsendableEvent(Exception):
-    """An event of which no request can be made that is true to it.
-
-    Args:
-        reason: why, in words for a list of what was left out; holds no personal data.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """An inbound event that the destination must get.
@@ -44,12 +32,14 @@ class Rule:
         event: its `event`, exactly; None stands for any event of that type.
         destination_event: the name under which the destination knows it.
         is_folded: `event` is compared without regard to case and surrounding white space.
+        event_sources: the event sources for which the rule stands; empty: for each.
     """
 
     call_type: str
     event: str | None
     destination_event: str
     is_folded: bool = False
+    event_sources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +58,21 @@ class MatchKey:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold.
+    """What one request may hold, and how many may be sent.
 
     Attributes:
         max_events: events in one request; None where no limit is documented.
         max_body_bytes: size of the request body; None where no limit is documented.
         max_age: age of the oldest event at sending time; None where no limit is documented.
+        max_event_bytes: size of one event; None where no limit is documented.
+        max_requests_per_second: None where no limit is documented.
     """
 
     max_events: int | None
     max_body_bytes: int | None
     max_age: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a request body needs from the configuration.
-
-    Attributes:
-        event_source: where events happened, as `web`.
-        event_source_id: the account's id for it, as the pixel code.
-    """
-
-    event_source: str
-    event_source_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """One header of a request: a constant, or a secret from the environment.
-
-    Attributes:
-        name: header name.
-        value: its value; None where it is a secret.
-        environment: name of the variable that holds the secret; None where it is a constant.
-    """
-
-    name: str
-    value: str | None = None
-    environment: str | None = None
+    max_event_bytes: int | None = None
+    max_requests_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,27 +141,6 @@ class Reply:
 
     request_id: str | None
     verdicts: tuple[Verdict, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltEvent:
-    """An event in the destination's form.
-
-    Attributes:
-        item: its JSON, ready for `RequestBuilder.request_body`; the same bytes for the same
-            payload.
-        event_id: the id in it.
-        event_name: the destination's event name in it.
-        event_time: when it happened, UTC, as exact as the payload says.
-        notes: what the hub would not have let through and what was done instead, field by field;
-            empty where the item is what the hub would have sent. Holds no personal data.
-    """
-
-    item: bytes
-    event_id: str
-    event_name: str
-    event_time: datetime
-    notes: tuple[str, ...] = ()
 
 
 class Destination(Protocol):
@@ -296,39 +241,17 @@ class ApiLogReader(Destination, Protocol):
         ...
 
 
-@runtime_checkable
-class RequestBuilder(Destination, Protocol):
-    """A destination for which a backfill can be written.
+def rules_of(kind: Destination, preset: str, event_source: str) -> tuple[Rule, ...]:
+    """The inbound events that must reach a destination, for one of its event sources.
 
-    Attributes:
-        buildable_presets: the presets whose events can be put into the destination's form.
-        request_url: where requests are posted.
-        request_headers: the headers of a request.
+    Raises:
+        ValueError: unknown preset; the message names the known ones.
     """
-
-    @property
-    def buildable_presets(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def request_url(self) -> str: ...  # noqa: D102
-    @property
-    def request_headers(self) -> tuple[Header, ...]: ...  # noqa: D102
-
-    def build_event(self, payload: bytes, destination_event: str) -> BuiltEvent:
-        """Put one inbound event into the destination's form.
-
-        Args:
-            payload: the inbound event's JSON text, as archived.
-            destination_event: the name from the rule that selected it.
-
-        Raises:
-            UnsendableEvent: no usable time or id, no readable event, or a name whose fields are
-                not known.
-        """
-        ...
-
-    def request_body(self, items: Sequence[bytes], settings: Settings) -> bytes:
-        """Join built items into the body of one request."""
-        ...
+    return tuple(
+        rule
+        for rule in kind.rules(preset)
+        if not rule.event_sources or event_source in rule.event_sources
+    )
 
 
 def outcome_of_status(http_status: int | None) -> Outcome:

@@ -23,7 +23,8 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 _EXACT_INTEGERS_BELOW = 2**53
 _INFINITY = float("inf")
-_SURELY_FINITE_EXPONENT = 300
+SURELY_FINITE_EXPONENT = 300
+"""A Decimal whose first digit stands below this power of ten is finite as a double too."""
 _POSITIONAL_DIGITS = 21
 _LEAST_POSITIONAL = -6
 
@@ -97,7 +98,10 @@ def text_number(text: str) -> int | Decimal | None:
 
 def is_finite(number: int | Decimal) -> bool:
     """Whether a number is one as a double too, and not an infinity, which JSON cannot say."""
-    if isinstance(number, Decimal) and number.adjusted() < _SURELY_FINITE_EXPONENT:
+    if isinstance(number, Decimal):
+        if number.adjusted() < SURELY_FINITE_EXPONENT:
+            return True
+    elif -_EXACT_INTEGERS_BELOW < number < _EXACT_INTEGERS_BELOW:
         return True
     return abs(_double(number)) != _INFINITY
 

@@ -1,18 +1,34 @@
-"""Meta Conversions API: names, limits, what a logged request holds. Requests are not built yet."""
+"""Meta Conversions API: names, limits, requests, what a logged request holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
-from archiver.destinations.base import Fact, Limits, MatchKey, Reply, RequestItem, Rule, known
+from archiver.destinations.base import Limits, MatchKey, Reply, RequestItem, Rule, known
 from archiver.destinations.json_text import id_of, text_of
 from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
-from archiver.destinations.meta_replies import judge
+from archiver.destinations.meta_facts import META_FACTS
+from archiver.destinations.meta_replies import advise, judge
+from archiver.destinations.meta_requirements import ACTION_SOURCES
+from archiver.destinations.requests import (
+    Advice,
+    Header,
+    Quirk,
+    Requests,
+    RequestSettings,
+    check_buildable,
+    split_items,
+)
+from archiver.destinations.rudderstack_meta import RudderStackMetaEvents
+from archiver.destinations.rudderstack_meta_fields import RUDDERSTACK_QUIRKS
+from archiver.destinations.segment_meta import SegmentMetaEvents
+from archiver.destinations.segment_meta_fields import SEGMENT_QUIRKS
 from archiver.values import parse_amount, parse_instant
 
 _TYPE = "meta-capi"
@@ -82,12 +98,24 @@ _INTEGRATIONS = {
 }
 
 _MAX_EVENTS = 1000
-_WITHIN_A_WEEK = Limits(_MAX_EVENTS, max_body_bytes=None, max_age=timedelta(days=7))
+_REQUESTS_PER_SECOND = 10.0
+
+
+def _limits(max_age: timedelta) -> Limits:
+    return Limits(
+        _MAX_EVENTS,
+        max_body_bytes=None,
+        max_age=max_age,
+        max_requests_per_second=_REQUESTS_PER_SECOND,
+    )
+
+
+_WITHIN_A_WEEK = _limits(timedelta(days=7))
 # Meta's `action_source`, but that `web` stands for `website`.
 _LIMITS = {
     "web": _WITHIN_A_WEEK,
     "app": _WITHIN_A_WEEK,
-    "physical_store": Limits(_MAX_EVENTS, max_body_bytes=None, max_age=timedelta(days=62)),
+    "physical_store": _limits(timedelta(days=62)),
     "system_generated": _WITHIN_A_WEEK,
     "email": _WITHIN_A_WEEK,
     "phone_call": _WITHIN_A_WEEK,
@@ -96,36 +124,13 @@ _LIMITS = {
     "other": _WITHIN_A_WEEK,
 }
 
-_FACTS = (
-    Fact("batch", "at most 1,000 events in a request", "Meta: using the API; RudderStack", "high"),
-    Fact("age", "7 days; one older event refuses the whole request", "Meta: server event", "high"),
-    Fact("age (physical_store)", "62 days", "RudderStack, Amperity", "medium"),
-    Fact("body size", "no limit in Meta's pages; RudderStack speaks of about 1 MB",
-         "rudder-transformer facebook_pixel README", "low"),
-    Fact("de-duplication", "same event_name and event_id within 48 hours: the first counts",
-         "Meta: server event", "high"),
-    Fact("de-duplication of two server events", "promised for browser and server only",
-         "Meta: de-duplication, partly read", "medium"),
-    Fact("one bad event", "the whole request is refused", "Meta: using the API", "high"),
-    Fact("replies", "a count of events received, no verdict for single events",
-         "facebook-python-business-sdk event_response", "high"),
-    Fact("index in errors", "data[3] or $['data'][3] before the field's name",
-         "facebook-nodejs-business-sdk issue 258; two public projects", "medium"),
-    Fact("test events", "events with test_event_code are not dropped and count",
-         "Meta: using the API", "high"),
-    Fact("names (segment)", "six presets; event_id is messageId, event_time the timestamp's text",
-         "segmentio/action-destinations 3.497", "high"),
-    Fact("names (rudderstack)", "as the destination Facebook Conversions has them; Facebook Pixel "
-         "has neither Payment Info Entered nor Product Added to Wishlist, and names page calls "
-         "after the page: give it rules of its own, and integration = \"Facebook Pixel\"",
-         "rudderlabs/rudder-transformer facebook_conversions, facebook_pixel", "high"),
-    Fact("id (rudderstack)", "traits.event_id, context.traits.event_id, properties.event_id, "
-         "messageId, in that order", "rudder-transformer FBCCommonConfig.json", "high"),
-    Fact("integrations", "the key is Facebook Conversions API (Actions) at Segment, Facebook "
-         "Conversions at RudderStack, exactly as written",
-         "segmentio/action-destinations; rudderlabs/rudder-integrations-config db-config.json",
-         "high"),
-)  # fmt: skip
+_HOST = "https://graph.facebook.com"
+_TOKEN_ENV = "META_ACCESS_TOKEN"
+_EVENTS: dict[str, type[SegmentMetaEvents | RudderStackMetaEvents]] = {
+    "segment": SegmentMetaEvents,
+    "rudderstack": RudderStackMetaEvents,
+}
+_API_VERSIONS = {"segment": "v24.0", "rudderstack": "v25.0"}
 
 
 class _LoggedBody(msgspec.Struct):
@@ -152,7 +157,15 @@ class MetaConversions:
     presets = tuple(_RULES)
     event_sources = tuple(_LIMITS)
     dedup_window: timedelta | None = timedelta(hours=48)
-    documentation = _FACTS
+    buildable = tuple((preset, source) for preset in _EVENTS for source in ACTION_SOURCES)
+    quirks: Mapping[str, tuple[Quirk, ...]] = {
+        "segment": SEGMENT_QUIRKS,
+        "rudderstack": RUDDERSTACK_QUIRKS,
+    }
+    has_verdicts = True
+    token_env = _TOKEN_ENV
+    api_version: str | None = _API_VERSIONS["segment"]
+    documentation = META_FACTS
 
     def limits(self, event_source: str) -> Limits:
         """1,000 events; 7 days, in a physical store 62."""
@@ -190,6 +203,41 @@ class MetaConversions:
     def judge(self, http_status: int | None, reply: bytes | None, items: int) -> Reply:
         """Decide by the error's code, else by the count; the table is in `meta_replies`."""
         return judge(http_status, reply, items)
+
+    def advise(self, http_status: int | None, reply: bytes | None, items: int) -> Advice:
+        """Likewise, for an upload."""
+        return advise(http_status, reply, items)
+
+    def requests(self, settings: RequestSettings) -> Requests:
+        """Requests as the preset's hub would have sent them, but for the batching."""
+        check_buildable(self, settings)
+        return _MetaRequests(settings)
+
+
+class _MetaRequests:
+    """The requests of one configured pixel or dataset (see `Requests`)."""
+
+    file_name = "batch-{:05d}.json"
+
+    def __init__(self, settings: RequestSettings) -> None:
+        events = _EVENTS[settings.preset](settings)
+        self.fields = events.fields
+        self.build_event = events.build
+        version = (settings.api_version or _API_VERSIONS[settings.preset]).lstrip("v")
+        dataset = quote(settings.event_source_id, safe="")
+        self.url: str | None = f"{settings.base_url or _HOST}/v{version}/{dataset}/events"
+        self.headers = (
+            Header("Authorization", environment=settings.token_env or _TOKEN_ENV, scheme="bearer"),
+            Header("Content-Type", value="application/json"),
+        )
+
+    def body(self, items: Sequence[bytes], root: bytes) -> bytes:
+        """Join items into one `data`."""
+        return b'{"data":[%s]}' % b",".join(items)
+
+    def split(self, body: bytes) -> tuple[list[bytes], bytes]:
+        """The elements of `data`."""
+        return split_items(body, "data"), b""
 
 
 def _request_item(raw: bytes) -> RequestItem:

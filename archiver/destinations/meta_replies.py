@@ -39,15 +39,20 @@ import msgspec
 from archiver.destinations.base import Reply, Verdict
 from archiver.destinations.logged_requests import text_or_none
 from archiver.destinations.reply_bodies import (
+    advice_by_status,
     is_success,
     judged_by_status,
     read_reply,
     status_code,
     whole_number,
 )
+from archiver.destinations.requests import Advice
 
 _INVALID_PARAMETER = 100
 _FIRST_EVENT_SUBCODE, _LAST_EVENT_SUBCODE = 2804000, 2804099
+_PASSING = frozenset({1, 2, 4, 17, 32, 341, 368, 613, 5000, 21009})
+_USE_CASE_LIMITS = range(80000, 80100)
+_LASTING = frozenset({3, 10, _INVALID_PARAMETER, 102, 190, *range(200, 300), 803})
 _ROW = re.compile(r"""(?:\bdata|\[["']data["']\])\[([0-9]{1,9})\]""", re.IGNORECASE)
 
 
@@ -78,10 +83,40 @@ def judge(http_status: int | None, reply: bytes | None, items: int) -> Reply:
     return Reply(request_id, (verdict,) * items)
 
 
+def advise(http_status: int | None, reply: bytes | None, items: int) -> Advice:
+    """What to do after a reply to a request of `items` events (see `RequestBuilder.advise`).
+
+    What throttles, is Meta's own fault or called transient by it passes: 1, 2, 4, 17, 32, 341, 368,
+    613, 5000, 21009, 800xx. A token, a permission or a wrong id stops the upload; so does a refusal
+    that nobody has explained, unless its HTTP status blames the server. A count of events that is
+    not the one that was sent says nothing: some of them may have landed. Confidence as in the table
+    above.
+    """
+    body = read_reply(reply, _decoder) or _Body()
+    if not isinstance(body.error, dict):
+        received = whole_number(body.events_received)
+        if received is None:
+            return advice_by_status(http_status)
+        return Advice("done" if received == items and is_success(http_status) else "unsure")
+    number = whole_number(body.error.get("code"))
+    if number is None:
+        return advice_by_status(http_status)
+    if number <= 0:
+        return Advice("unsure")
+    if body.error.get("is_transient") is True or number in _PASSING or number in _USE_CASE_LIMITS:
+        return Advice("wait")
+    subcode = whole_number(body.error.get("error_subcode"))
+    if number == _INVALID_PARAMETER and _is_about_event(subcode):
+        rows = tuple(sorted(row for row in _rows(body.error) if row < items))
+        if rows or subcode is not None:
+            return Advice("done") if items == 1 else Advice("isolate", rows)
+    is_servers_fault = http_status is not None and http_status >= 500
+    return Advice("wait" if is_servers_fault and number not in _LASTING else "stop")
+
+
 def _refused(http_status: int | None, error: dict[str, Any], items: int) -> Reply:
     request_id = text_or_none(error.get("fbtrace_id"))
-    title, explanation = error.get("error_user_title"), error.get("error_user_msg")
-    message = _joined([error.get("message"), title])
+    message = _joined([error.get("message"), error.get("error_user_title")])
     number, subcode = whole_number(error.get("code")), whole_number(error.get("error_subcode"))
     if number is None:
         return judged_by_status(http_status, items, message, request_id)
@@ -95,8 +130,14 @@ def _refused(http_status: int | None, error: dict[str, Any], items: int) -> Repl
         return Reply(request_id, (failed,) * items)
     if items == 1 and subcode is not None:
         return Reply(request_id, (rejected,))
-    rows = {int(row) for row in _ROW.findall(_joined([message, explanation]) or "")}
+    rows = _rows(error)
     return Reply(request_id, tuple(rejected if i in rows else failed for i in range(items)))
+
+
+def _rows(error: dict[str, Any]) -> set[int]:
+    """The events that an error names, by position."""
+    told = [error.get(key) for key in ("message", "error_user_title", "error_user_msg")]
+    return {int(row) for row in _ROW.findall(_joined(told) or "")}
 
 
 def _is_about_event(subcode: int | None) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from archiver.destinations.base import Reply, Verdict, outcome_of_status
 from archiver.destinations.json_text import repair_unicode, text_of
+from archiver.destinations.requests import Advice
 
 T = TypeVar("T")
 
@@ -55,3 +56,23 @@ def judged_by_status(
     """The same verdict for every event, from the HTTP status alone (DESIGN §4)."""
     verdict = Verdict(outcome_of_status(http_status), status_code(http_status), message)
     return Reply(request_id, (verdict,) * items)
+
+
+def advice_by_status(http_status: int | None) -> Advice:
+    """What to do after a reply without a code of its own.
+
+    401 and 403 need somebody to mend the token; 429, 500 and 503 pass; 413 (too large) goes through
+    in parts; another 4xx refused what was sent, and will again. Without a reply, after 408 (the
+    server, or a proxy, gave up waiting) and after all else, it may have landed.
+    """
+    if http_status in (401, 403):
+        return Advice("stop")
+    if http_status in (429, 500, 503):
+        return Advice("wait")
+    if http_status == 408:
+        return Advice("unsure")
+    if http_status == 413:
+        return Advice("isolate")
+    if http_status is not None and 400 <= http_status < 500:
+        return Advice("stop")
+    return Advice("unsure")

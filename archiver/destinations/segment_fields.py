@@ -15,31 +15,32 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
-from archiver.destinations.base import UnsendableEvent
-from archiver.destinations.javascript import is_finite, number_text, text_number
-from archiver.destinations.json_text import repair_unicode
+from archiver.destinations.javascript import (
+    SURELY_FINITE_EXPONENT,
+    is_finite,
+    number_text,
+    text_number,
+)
+from archiver.destinations.mapping import keeps_text, lists_text
 from archiver.values import parse_amount
 
 
-class SegmentEvent(msgspec.Struct, frozen=True):
-    """The members of an inbound event that mappings read; absent ones are UNSET.
+def item_members(value: object) -> dict[str, Any]:
+    """The members of an item of a list, for `.get`, as JavaScript sees them.
 
-    Numbers in them are int or Decimal, so that no digit is lost; `messageId` is raw JSON text.
+    Text, numbers and arrays have none of ours; null and falsy values stand for each of their own
+    members.
     """
-
-    messageId: msgspec.Raw = msgspec.Raw(b"")
-    timestamp: Any = UNSET
-    userId: Any = UNSET
-    anonymousId: Any = UNSET
-    properties: Any = UNSET
-    context: Any = UNSET
-    integrations: Any = UNSET
+    if type(value) is dict:
+        return value
+    if value is UNSET or isinstance(value, list) or (value and value is not None):
+        return _NOTHING
+    return _Constant(value)
 
 
-class Constant(dict[str, Any]):
+class _Constant(dict[str, Any]):
     """What JavaScript's `value && value[key]` gives for a falsy value: itself, for every key."""
 
     def __init__(self, value: object) -> None:
@@ -52,48 +53,9 @@ class Constant(dict[str, Any]):
 
 
 _NOTHING: dict[str, Any] = {}
-_NULL = Constant(None)
-_decoder = msgspec.json.Decoder(SegmentEvent, float_hook=Decimal)
 
 
-def read_event(payload: bytes) -> SegmentEvent:
-    """Decode an inbound event; text that is no valid Unicode is read with U+FFFD in its place.
-
-    Raises:
-        UnsendableEvent: not a JSON object, too deep, or a number beyond any reader.
-    """
-    try:
-        return _decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    except ArithmeticError:
-        raise UnsendableEvent("holds a number that cannot be read") from None
-    except RecursionError:
-        raise UnsendableEvent("is nested too deeply to be read") from None
-    try:
-        return _decoder.decode(repair_unicode(payload))
-    except (msgspec.MsgspecError, ArithmeticError, RecursionError):
-        raise UnsendableEvent("cannot be read as a JSON object") from None
-
-
-def members(value: object) -> dict[str, Any]:
-    """The members of a value for `.get`, as JavaScript sees them.
-
-    Text, numbers and arrays have none of ours; a falsy value other than undefined stands for each
-    of its own members.
-    """
-    if type(value) is dict:
-        return value
-    if value is UNSET or value is None or value or isinstance(value, list):
-        return _NOTHING
-    return Constant(value)
-
-
-def item_members(value: object) -> dict[str, Any]:
-    """As `members`, for the items of a list, where null members and absent ones differ."""
-    return _NULL if value is None else members(value)
-
-
+@keeps_text
 def text_field(value: Any, name: str, notes: list[str]) -> str | None:
     """A text field at the top of a mapping; None where Segment leaves it out."""
     if type(value) is str:
@@ -103,6 +65,7 @@ def text_field(value: Any, name: str, notes: list[str]) -> str | None:
     return _as_text(value, name, notes)
 
 
+@keeps_text
 def nested_text(value: Any, name: str, notes: list[str]) -> str | None:
     """A text field in a list's item, where null is sent as empty text."""
     if type(value) is str:
@@ -112,6 +75,7 @@ def nested_text(value: Any, name: str, notes: list[str]) -> str | None:
     return _as_text(value, name, notes)
 
 
+@lists_text
 def text_list(value: Any, name: str, notes: list[str]) -> list[str] | None:
     """A field of several texts, given as one or as an array; None where Segment leaves it out."""
     if type(value) is str:
@@ -125,14 +89,28 @@ def text_list(value: Any, name: str, notes: list[str]) -> list[str] | None:
 
 def number_field(value: Any, name: str, notes: list[str]) -> int | Decimal | None:
     """A number field at the top of a mapping; None where Segment leaves it out."""
-    if value is None or value is UNSET or value == "":
+    if type(value) is Decimal and value.adjusted() < SURELY_FINITE_EXPONENT:
+        return value  # Nearly always; a Decimal compares with text slowly.
+    if value is None or value is UNSET or (not value and value == ""):
         return None
     return _as_number(value, name, notes)
 
 
 def nested_number(value: Any, name: str, notes: list[str]) -> int | Decimal | None:
     """A number field in a list's item, where null is sent as 0."""
+    if type(value) is Decimal and value.adjusted() < SURELY_FINITE_EXPONENT:
+        return value
     return None if value is UNSET else _as_number(value, name, notes)
+
+
+def whole_field(value: Any, name: str, notes: list[str]) -> int | Decimal | None:
+    """Likewise, where only a whole number will do."""
+    return _whole(number_field(value, name, notes), name, notes)
+
+
+def nested_whole(value: Any, name: str, notes: list[str]) -> int | Decimal | None:
+    """Likewise in a list's item, where null is sent as 0."""
+    return _whole(nested_number(value, name, notes), name, notes)
 
 
 def boolean_field(value: Any, name: str, notes: list[str]) -> bool | None:
@@ -151,6 +129,13 @@ def boolean_field(value: Any, name: str, notes: list[str]) -> bool | None:
     return None
 
 
+def _whole(number: int | Decimal | None, name: str, notes: list[str]) -> int | Decimal | None:
+    if isinstance(number, Decimal) and number != number.to_integral_value():
+        notes.append(f"{name} left out: not a whole number")
+        return None
+    return number
+
+
 def _as_text(value: Any, name: str, notes: list[str]) -> str | None:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -167,6 +152,9 @@ def _as_text(value: Any, name: str, notes: list[str]) -> str | None:
 
 
 def _as_number(value: Any, name: str, notes: list[str]) -> int | Decimal | None:
+    kind = type(value)
+    if (kind is Decimal or kind is int) and is_finite(value):
+        return value  # type: ignore[no-any-return]
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if value is None:

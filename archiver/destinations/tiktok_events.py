@@ -1,11 +1,11 @@
-"""TikTok Events API 2.0, web events: names, limits, requests, replies.
+"""TikTok Events API 2.0: web, app, offline and CRM events; names, limits, requests, replies.
 
-Requests are built as Segment's mapping does (preset `segment`), not yet as RudderStack's.
+Requests are built as Segment's mappings do, and for web as RudderStack's does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,56 +13,31 @@ from typing import Any
 import msgspec
 
 from archiver.destinations.base import (
-    BuiltEvent,
-    Fact,
-    Header,
     Limits,
     MatchKey,
     Reply,
     RequestItem,
     Rule,
-    Settings,
     known,
 )
 from archiver.destinations.json_text import id_of
 from archiver.destinations.logged_requests import decoded_body, decoded_event
-from archiver.destinations.segment_tiktok import INTEGRATION, WEB_RULES, build_web_event
-from archiver.destinations.tiktok_replies import judge
+from archiver.destinations.requests import (
+    Advice,
+    Quirk,
+    Requests,
+    RequestSettings,
+    check_buildable,
+)
+from archiver.destinations.rudderstack_tiktok import RUDDERSTACK_QUIRKS, RUDDERSTACK_RULES
+from archiver.destinations.segment_tiktok_fields import INTEGRATIONS, QUIRKS, SEGMENT_RULES
+from archiver.destinations.tiktok_facts import FACTS
+from archiver.destinations.tiktok_replies import advise, judge
+from archiver.destinations.tiktok_requests import BUILDABLE, TOKEN_ENV, ApiRequests, CrmFile
 from archiver.values import parse_amount, parse_instant
 
-# RudderStack lower-cases and trims the event's name before it looks it up; what its map does not
-# have goes out only where the user switched custom events on, or mapped it in the dashboard.
-# Source: rudderlabs/rudder-transformer, tiktok_ads/config.js (eventNameMapping), transformV2.js.
-RUDDERSTACK_RULES = tuple(
-    Rule("track", event, name, is_folded=True)
-    for event, name in (
-        ("Order Completed", "PlaceAnOrder"),
-        ("Checkout Step Completed", "CompletePayment"),
-        ("Checkout Started", "InitiateCheckout"),
-        ("Payment Info Entered", "AddPaymentInfo"),
-        ("Product Added", "AddToCart"),
-        ("Product Added to Wishlist", "AddToWishlist"),
-        ("Application Approval", "ApplicationApproval"),
-        ("Submit Application", "SubmitApplication"),
-        ("Start Trial", "StartTrial"),
-        ("ViewContent", "ViewContent"),
-        ("ClickButton", "ClickButton"),
-        ("Search", "Search"),
-        ("Contact", "Contact"),
-        ("Download", "Download"),
-        ("SubmitForm", "SubmitForm"),
-        ("CompleteRegistration", "CompleteRegistration"),
-        ("Subscribe", "Subscribe"),
-        ("Purchase", "Purchase"),
-        ("Lead", "Lead"),
-        ("CustomizeProduct", "CustomizeProduct"),
-        ("FindLocation", "FindLocation"),
-        ("Schedule", "Schedule"),
-    )
-)
-
 _TYPE = "tiktok-events"
-_RULES = {"segment": WEB_RULES, "rudderstack": RUDDERSTACK_RULES}
+_RULES = {"segment": SEGMENT_RULES, "rudderstack": RUDDERSTACK_RULES}
 _MATCH_KEYS = {
     "segment": (MatchKey("messageId"),),
     "rudderstack": (
@@ -71,43 +46,27 @@ _MATCH_KEYS = {
         MatchKey("messageId"),
     ),
 }
-_INTEGRATIONS = {"segment": INTEGRATION, "rudderstack": "TikTok Ads"}
-_LIMITS = {"web": Limits(max_events=1000, max_body_bytes=None, max_age=None)}
-_PARTNER = "Segment"
-
-_FACTS = (
-    Fact("endpoint", "one URL for one or many events of every source", "Segment, RudderStack",
-         "high"),
-    Fact("batch", "at most 1,000 events in a request", "RudderStack, TikTok portal", "high"),
-    Fact("body size", "no limit found", "-", "none"),
-    Fact("age (web)", "no limit found; older than the click window counts but attributes nothing",
-         "two public projects say that TikTok documents none", "none"),
-    Fact("de-duplication", "same event and event_id within 48 hours of the first: first is kept",
-         "TikTok help: event-deduplication", "high"),
-    Fact("de-duplication clock", "whether the 48 hours run from arrival or from event_time", "-",
-         "none"),
-    Fact("renamed events", "CompletePayment is Purchase and SubmitForm is Lead since 2025-05-01; "
-         "old names are taken and converted; whether both count as one for de-duplication is not "
-         "known, so the name of the original is kept",
-         "TikTok help: how-to-adopt-tiktoks-updated-standard-events", "high"),
-    Fact("event_id", "must be a JSON string", "stape-io/tiktok-tag issue 10", "high"),
-    Fact("replies", "HTTP 200 for business errors too; the body's code decides",
-         "RudderStack, stape-io/tiktok-tag issue 10", "high"),
-    Fact("one bad event", "code 40002, probably for the whole request",
-         "RudderStack's fixtures", "medium"),
-    Fact("names (rudderstack)", "Order Completed is PlaceAnOrder, Checkout Step Completed is "
-         "CompletePayment; names compare without case and surrounding white space; what the "
-         "dashboard maps otherwise needs rules of its own",
-         "rudderlabs/rudder-transformer tiktok_ads", "high"),
-    Fact("id (rudderstack)", "properties.eventId, properties.event_id, messageId, in that order",
-         "rudderlabs/rudder-transformer TikTokTrackV2.json", "high"),
-    Fact("integrations", "the key is TikTok Conversions at Segment, TikTok Ads at RudderStack, "
-         "exactly as written",
-         "segmentio/action-destinations; rudderlabs/rudder-integrations-config db-config.json",
-         "high"),
-    Fact("field mapping (segment)", "as Segment's published default mapping, quirks included",
-         "segmentio/action-destinations 3.497", "high"),
-)  # fmt: skip
+_RUDDERSTACK = "TikTok Ads"
+_INTEGRATIONS = {
+    "segment": INTEGRATIONS,
+    "rudderstack": {
+        "web": _RUDDERSTACK,
+        "app": _RUDDERSTACK,
+        "crm": _RUDDERSTACK,
+        "offline": "TikTok Ads Offline Events",
+    },
+}
+_MAX_EVENTS = 1000
+_CRM_FILE_BYTES = 50_000_000
+_REQUESTS_PER_SECOND = 10
+_LIMITS = {
+    "web": Limits(_MAX_EVENTS, None, None, max_requests_per_second=_REQUESTS_PER_SECOND),
+    "app": Limits(_MAX_EVENTS, None, None, max_requests_per_second=_REQUESTS_PER_SECOND),
+    "offline": Limits(
+        _MAX_EVENTS, None, timedelta(days=28), max_requests_per_second=_REQUESTS_PER_SECOND
+    ),
+    "crm": Limits(_MAX_EVENTS, _CRM_FILE_BYTES, None, max_requests_per_second=_REQUESTS_PER_SECOND),
+}
 
 
 class _LoggedBody(msgspec.Struct):
@@ -131,18 +90,20 @@ class TikTokEvents:
 
     type = _TYPE
     presets = tuple(_RULES)
-    buildable_presets = ("segment",)
+    buildable = BUILDABLE
     event_sources = tuple(_LIMITS)
     dedup_window: timedelta | None = timedelta(hours=48)
-    request_url = "https://business-api.tiktok.com/open_api/v1.3/event/track/"
-    request_headers = (
-        Header("Access-Token", environment="TIKTOK_ACCESS_TOKEN"),
-        Header("Content-Type", value="application/json"),
-    )
-    documentation = _FACTS
+    quirks: Mapping[str, tuple[Quirk, ...]] = {
+        "segment": QUIRKS,
+        "rudderstack": RUDDERSTACK_QUIRKS,
+    }
+    has_verdicts = True
+    token_env = TOKEN_ENV
+    api_version: str | None = None
+    documentation = FACTS
 
     def limits(self, event_source: str) -> Limits:
-        """1,000 events; no limit of bytes or age is documented for web events."""
+        """1,000 events; an age for offline events, the size of an uploaded file for CRM."""
         return known(_LIMITS, event_source, "event_source", _TYPE)
 
     def takes_pixel(self, event_source: str) -> bool:
@@ -151,12 +112,12 @@ class TikTokEvents:
         return event_source == "web"
 
     def integration_name(self, event_source: str, preset: str) -> str | None:
-        """Segment names each of TikTok's destinations differently; web is TikTok Conversions."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return known(_INTEGRATIONS, preset, "preset", _TYPE)
+        """Both hubs have several destinations of TikTok; CRM goes by that for web."""
+        names = known(_INTEGRATIONS, preset, "preset", _TYPE)
+        return known(names, event_source, "event_source", _TYPE)
 
     def rules(self, preset: str) -> tuple[Rule, ...]:
-        """The inbound events of a preset, one TikTok name each."""
+        """The inbound events of a preset; for each event source one TikTok name each."""
         return known(_RULES, preset, "preset", _TYPE)
 
     def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
@@ -171,18 +132,14 @@ class TikTokEvents:
         """Decide by the body's `code`; the table is in `tiktok_replies`."""
         return judge(http_status, reply, items)
 
-    def build_event(self, payload: bytes, destination_event: str) -> BuiltEvent:
-        """Build a `data[]` item as Segment's web mapping does."""
-        return build_web_event(payload, destination_event)
+    def advise(self, http_status: int | None, reply: bytes | None, items: int) -> Advice:
+        """Likewise, for an upload."""
+        return advise(http_status, reply, items)
 
-    def request_body(self, items: Sequence[bytes], settings: Settings) -> bytes:
-        """Join items under the root fields, in the order in which Segment writes them."""
-        root = {
-            "event_source": settings.event_source,
-            "event_source_id": settings.event_source_id,
-            "partner_name": _PARTNER,
-        }
-        return b'%s,"data":[%s]}' % (msgspec.json.encode(root)[:-1], b",".join(items))
+    def requests(self, settings: RequestSettings) -> Requests:
+        """Requests as the preset's hub would have sent them, but for the batching."""
+        check_buildable(self, settings, csv_sources=("crm",))
+        return CrmFile(settings) if settings.as_csv else ApiRequests(settings)
 
 
 def _request_item(raw: bytes) -> RequestItem:

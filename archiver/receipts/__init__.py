@@ -21,6 +21,7 @@ from archiver.receipts.rudderstack_errors import RudderstackErrors
 from archiver.receipts.rudderstack_failed_records import RudderstackFailedRecords
 from archiver.receipts.rudderstack_states import RudderstackStates
 from archiver.receipts.segment_multistatus import SegmentMultistatus
+from archiver.receipts.upload_log import UploadLog
 
 __all__ = [
     "FORMATS",
@@ -36,8 +37,11 @@ __all__ = [
     "choose_by_columns",
 ]
 
+_UPLOAD_LOG = UploadLog()
+
 # In the order in which they are tried; adding one is one file and one line here.
 FORMATS: tuple[ReceiptFormat, ...] = (
+    _UPLOAD_LOG,
     ApiLog(),
     SegmentMultistatus(),
     RudderstackFailedRecords(),
@@ -55,6 +59,9 @@ ONLY_FAILURES = frozenset({RudderstackErrors.name, RudderstackFailedRecords.name
 def choose(first_record: bytes, forced: str | None = None) -> ReceiptFormat:
     """The format that is forced by name, or else the first that recognises the content.
 
+    The log of an upload stays one, whatever is forced: as an API log it would count as the feed,
+    and make coverage where the feed has none.
+
     Args:
         first_record: the file's beginning: its first line, better some more. A file without
             records suits every format.
@@ -65,12 +72,12 @@ def choose(first_record: bytes, forced: str | None = None) -> ReceiptFormat:
         UnreadableReceiptsError: no format recognises the content.
     """
     names = ", ".join(known.name for known in FORMATS)
+    line = beginning(first_record)
     if forced not in (None, "auto"):
         for known in FORMATS:
             if known.name == forced:
-                return known
+                return _UPLOAD_LOG if line and _UPLOAD_LOG.detect(line) else known
         raise ValueError(f"there is no receipts format {forced!r}; known: {names}")
-    line = beginning(first_record)
     for known in FORMATS:
         if not line or known.detect(line):
             return known

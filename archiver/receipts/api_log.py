@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import msgspec
 
 from archiver.destinations import api_log_reader
-from archiver.destinations.base import ApiLogReader, Verdict
+from archiver.destinations.base import ApiLogReader, RequestItem, Verdict
 from archiver.destinations.json_text import text_of
 from archiver.receipts.base import (
     BadRecord,
@@ -41,7 +41,9 @@ from archiver.receipts.records import (
 from archiver.values import parse_instant
 
 
-class _Request(msgspec.Struct, gc=False):
+class Request(msgspec.Struct, gc=False):
+    """One line of the log, as it is written."""
+
     sent_at: msgspec.Raw = ABSENT
     destination: msgspec.Raw = ABSENT
     http_status: msgspec.Raw = ABSENT
@@ -50,10 +52,20 @@ class _Request(msgspec.Struct, gc=False):
     attempt: msgspec.Raw = ABSENT
 
 
+class RefusedError(Exception):
+    """Why a record goes to quarantine."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
 class ApiLog:
     """One JSON object per request."""
 
     name = "api-log"
+    request_type: type[Request] = Request
 
     def detect(self, first_record: bytes) -> bool:
         """An object with a `request_body`, or a broken one that shows that key."""
@@ -72,15 +84,8 @@ class ApiLog:
         Raises:
             UnreadableReceiptsError: the destination's type has nothing that judges replies.
         """
-        reader = api_log_reader(settings.destination_type)
-        if reader is None:
-            raise UnreadableReceiptsError(
-                f"it is an API log, and destinations of type {settings.destination_type} have no "
-                "reader for theirs",
-                "bring the outcomes in a generic feed, or in a format of RudderStack or Segment: "
-                "see receipts_format",
-            )
-        decoder = msgspec.json.Decoder(_Request)
+        own = api_log_reader(settings.destination_type)
+        decoder = msgspec.json.Decoder(self.request_type)
         for number, data in numbered(lines):
             decoded = decode_object(decoder, number, data)
             if isinstance(decoded, BadRecord):
@@ -89,63 +94,80 @@ class ApiLog:
             request, text = decoded
             try:
                 ours = is_ours(text_value(request.destination), settings)
-                receipts = _receipts(request, reader, number, text) if ours else []
+                reader = self.reader(request, own, settings)
+                receipts = self._receipts(request, reader, settings, number, text) if ours else []
             except UnclearOwnerError as unclear:
                 yield BadRecord(number, "other_destination", unclear.detail, data)
-            except _Refused as refused:
+            except RefusedError as refused:
                 yield BadRecord(number, refused.reason, refused.detail, data)
             except RecursionError:
                 yield BadRecord(number, "nesting_too_deep", "", data)
             else:
                 yield Parsed(number, receipts)
 
-
-class _Refused(Exception):
-    """Why a record goes to quarantine."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
-
-
-def _receipts(request: _Request, reader: ApiLogReader, number: int, text: str) -> list[Receipt]:
-    sent_at = parse_instant(text_value(request.sent_at))
-    if sent_at is None:
-        raise _Refused("no_attempted_at", "sent_at is absent or not a time")
-    body = _body(request.request_body)
-    if body is None:
-        raise _Refused("bad_request_body", "absent")
-    try:
-        items = reader.request_items(body)
-    except ValueError as error:
-        raise _Refused("bad_request_body", str(error)[:200]) from None
-    if not items:
-        raise _Refused("no_events")
-    reply = reader.judge(_status(request.http_status), _body(request.response_body), len(items))
-    attempt = attempt_value(text_value(request.attempt))
-    receipts: list[Receipt] = []
-    for item, judged in zip(items, reply.verdicts, strict=True):
-        rehearsal = item.rehearsal
-        verdict = Verdict("failed", rehearsal, judged.message) if rehearsal else judged
-        receipts.append(
-            Receipt(
-                item.event_id,
-                item.event_name,
-                item.event_time,
-                verdict.outcome,
-                verdict.code,
-                verdict.message,
-                sent_at,
-                reply.request_id,
-                attempt,
-                item.value,
-                currency_value(item.currency),
-                number,
-                None if receipts else text,
+    def reader(
+        self, request: Request, own: ApiLogReader | None, settings: ReceiptSettings
+    ) -> ApiLogReader:
+        """What judges a line's reply: the destination's type, `own`."""
+        if own is None:
+            raise UnreadableReceiptsError(
+                f"it is an API log, and destinations of type {settings.destination_type} have no "
+                "reader for theirs",
+                "bring the outcomes in a generic feed, or in a format of RudderStack or Segment: "
+                "see receipts_format",
             )
-        )
-    return receipts
+        return own
+
+    def items(
+        self, request: Request, items: list[RequestItem], settings: ReceiptSettings
+    ) -> list[RequestItem]:
+        """The events of a line, as its body names them."""
+        return items
+
+    def _receipts(
+        self,
+        request: Request,
+        reader: ApiLogReader,
+        settings: ReceiptSettings,
+        number: int,
+        text: str,
+    ) -> list[Receipt]:
+        sent_at = parse_instant(text_value(request.sent_at))
+        if sent_at is None:
+            raise RefusedError("no_attempted_at", "sent_at is absent or not a time")
+        body = _body(request.request_body)
+        if body is None:
+            raise RefusedError("bad_request_body", "absent")
+        try:
+            items = self.items(request, reader.request_items(body), settings)
+        except ValueError as error:
+            raise RefusedError("bad_request_body", str(error)[:200]) from None
+        if not items:
+            raise RefusedError("no_events")
+        reply = reader.judge(_status(request.http_status), _body(request.response_body), len(items))
+        attempt = attempt_value(text_value(request.attempt))
+        receipts: list[Receipt] = []
+        for item, judged in zip(items, reply.verdicts, strict=True):
+            rehearsal = item.rehearsal
+            verdict = Verdict("failed", rehearsal, judged.message) if rehearsal else judged
+            receipts.append(
+                Receipt(
+                    item.event_id,
+                    item.event_name,
+                    item.event_time,
+                    verdict.outcome,
+                    verdict.code,
+                    verdict.message,
+                    sent_at,
+                    reply.request_id,
+                    attempt,
+                    item.value,
+                    currency_value(item.currency),
+                    number,
+                    None if receipts else text,
+                )
+            )
+        return receipts
 
 
 def _body(raw: msgspec.Raw) -> bytes | None:

@@ -16,6 +16,9 @@ from archiver.warehouse.database import bind_files
 
 Settings = Mapping[str, DestinationSettings]
 
+UPLOAD_LOG = "upload-log"
+"""The receipts format of what `archiver upload` logs: it says nothing about the hub's feed."""
+
 # Of the views that hold millions of rows: texts of which there are few, each with the type that
 # numbers it, and buckets of time.
 #
@@ -72,6 +75,10 @@ def bind_settings(
     _bind_destinations(connection, settings)
     _bind_zones(connection, settings)
     _bind_sources(connection, config, settings)
+    connection.execute(
+        "CREATE TEMP TABLE upload_files AS SELECT DISTINCT destination, file_id FROM inbound_files"
+        f" WHERE kind = 'receipts' AND format = '{UPLOAD_LOG}'"
+    )
     connection.execute(
         "CREATE TEMP TABLE vouched_ranges AS "
         f"SELECT destination, starts_at, ends_at FROM {COVERAGE.name}"
@@ -178,8 +185,9 @@ def _shadow_large_views(connection: duckdb.DuckDBPyConnection) -> None:
     for view, kinds in _FEW_TEXTS.items():
         replaced = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in kinds.items())
         numbered = f" REPLACE ({replaced})" if replaced else ""
+        more = f", {_is_upload(connection)} AS is_upload" if view == "receipts" else ""
         connection.execute(
-            f"CREATE TEMP VIEW {view} AS SELECT *{numbered}, {_BUCKETS[view]}"
+            f"CREATE TEMP VIEW {view} AS SELECT *{numbered}, {_BUCKETS[view]}{more}"
             f" FROM memory.main.{view} {ours if replaced else ''}"
         )
     # Files without one are not read: of a text that is numbered, DuckDB cannot tell.
@@ -188,6 +196,18 @@ def _shadow_large_views(connection: duckdb.DuckDBPyConnection) -> None:
         " (CAST(destination AS destination_name) AS destination)"
         f" FROM memory.main.receipts {ours} AND event_name IS NULL"
     )
+
+
+def _is_upload(connection: duckdb.DuckDBPyConnection) -> str:
+    """Whether a receipt is of an upload's log.
+
+    A list of constants costs DuckDB next to nothing, where a join costs seconds.
+    """
+    found = connection.execute("SELECT DISTINCT file_id FROM upload_files ORDER BY ALL").fetchall()
+    if not found:
+        return "FALSE"
+    ids = ", ".join("'" + file_id.replace("'", "''") + "'" for (file_id,) in found)
+    return f"file_id IN ({ids})"
 
 
 def bind_written(connection: duckdb.DuckDBPyConnection, step: str, path: Path) -> None:

@@ -49,6 +49,7 @@ _STEPS = (
     "outcomes",
     "unmatched",
     "attempted_names",
+    "uploaded_ids",
     "shared_ids",
     "slots",
     "sendable_conversions",
@@ -62,6 +63,7 @@ _STEPS = (
     "report_days",
     "daily_gaps",
     "daily_values",
+    "recovery_clock",
     "daily_totals",
     "source_hours",
     "hours",
@@ -309,7 +311,7 @@ def _newest_attempts(
     found = dict(
         connection.execute(
             "SELECT destination, MAX(attempted_at) FROM receipts WHERE attempted_at <= ?"
-            " GROUP BY destination",
+            " AND NOT is_upload GROUP BY destination",
             [as_of],
         ).fetchall()
     )

@@ -249,6 +249,8 @@ def _backfill(backfill: InBackfill) -> Text:
     settled = (
         f"settled by a receipt of {when(backfill.settled_at)} ({backfill.settled_outcome})"
         if backfill.settled_at
+        else f"void since {when(backfill.voided_at)}"
+        if backfill.voided_at
         else "no receipt has settled it"
     )
     made = f"{backfill.backfill_id}, {backfill.batch}, as of {when(backfill.as_of)}"

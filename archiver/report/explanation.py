@@ -81,6 +81,7 @@ class ConversionOccurrence:
     record_number: int
     inbound_event: str | None
     arrival: datetime | None
+    event_time: datetime | None
     order_id: str | None
     value: Decimal | None
     currency: str | None
@@ -193,6 +194,7 @@ class InBackfill:
     Attributes:
         status: what it had then.
         settled_at, settled_outcome: the first attempt after the backfill's instant; None: none.
+        voided_at: when it was declared void; None: it is not.
     """
 
     backfill_id: str
@@ -203,6 +205,7 @@ class InBackfill:
     status: str
     settled_at: datetime | None
     settled_outcome: str | None
+    voided_at: datetime | None = None
 
 
 @dataclass(frozen=True)

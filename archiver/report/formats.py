@@ -23,6 +23,7 @@ from archiver.report.model import (
     Report,
     Row,
 )
+from archiver.report.recovery import clock_json, without_deadline_json
 from archiver.texts import amount_text, instant_text
 from archiver.warehouse.run_tables import COUNTS
 
@@ -65,6 +66,8 @@ def _destination(part: DestinationReport) -> dict[str, Any]:
             "no_time": part.findings["no_time"],
         },
         "days": [_row(row) for row in part.days],
+        "recovery_clock": clock_json(part.clock),
+        "without_deadline": without_deadline_json(part.clock),
         "incidents": [_incident(incident) for incident in part.incidents],
         "findings": {name: part.findings.get(name) for name in FINDINGS},
         "totals_by_day": [_daily_total(total) for total in part.daily_totals],

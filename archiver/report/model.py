@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from archiver.report.recovery import Tick, ticks
 from archiver.warehouse.run_tables import COUNTS, RUN_TABLES
 from archiver.warehouse.runs import RunRecord, read_run
 
@@ -125,6 +126,8 @@ class DestinationReport:
     Attributes:
         days: one row per account day and event, in that order, zeros included.
         daily_totals: one row per account day and event that others counted, in that order.
+        clock: hours of deadlines still ahead, and last what has none; empty for runs of earlier
+            versions.
         findings: how many of each; those that an earlier version did not look for are left out.
         no_key: of the unknown, those without an id.
         newest_attempt: up to when its feed reaches, UTC.
@@ -148,6 +151,7 @@ class DestinationReport:
     reports: str = "all"
     pixel: str = "none"
     totals_tolerance: Decimal = Decimal(0)
+    clock: tuple[Tick, ...] = ()
 
     @property
     def totals(self) -> Row:
@@ -222,7 +226,10 @@ def build_report(
 
     tables = {
         name: _table(folder, name).to_pylist()
-        for name in ("daily_gaps", "daily_values", "incidents", "incident_values", "daily_totals")
+        for name in (
+            *("daily_gaps", "daily_values", "recovery_clock"),
+            *("incidents", "incident_values", "daily_totals"),
+        )
     }
     keyless = pq.read_table(
         folder / "reconciliation.parquet",
@@ -268,6 +275,11 @@ def build_report(
                     for line in tables["daily_totals"]
                     if line["destination"] == name and is_shown(line["day"])
                 ],
+                clock=ticks(
+                    line
+                    for line in tables["recovery_clock"]
+                    if line["destination"] == name and is_shown(line["day"])
+                ),
                 findings=findings[name],
                 no_key=sum(
                     line["destination"] == name and is_shown(line["account_day"])

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archiver.report.model import GAP_PARTS, DestinationReport, Report, Row
+from archiver.report.recovery import clock_lines
 from archiver.report.terminal_incidents import finding_lines, incident_lines
 from archiver.report.terminal_totals import totals_headline, totals_parts
 from archiver.report.terminal_words import WIDTH, labelled, lined_up, when, worth
@@ -77,6 +78,7 @@ def _destination(part: DestinationReport, report: Report) -> list[RenderableType
     if totals.counts["gap"]:
         out += [Text(_gap_sentence(totals), "bold red")] if gives_totals else []
         out.append(_recovery(totals))
+        out += [_indented(line) for line in clock_lines(part.clock)]
     if part.newest_arrival is None or as_of - part.newest_arrival > _STALE:
         reach = f"the newest is of {when(part.newest_arrival)}" if part.newest_arrival else "none"
         out.append(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archiver.config import DestinationSettings
-from archiver.destinations import request_builder
+from archiver.destinations import can_build
 from archiver.report.explanation import Delivery, RunOfDestination, Status
 from archiver.texts import plain
 
@@ -19,6 +19,7 @@ SUPPRESSED = {
     "no_consent": "the event's own consent record refuses",
     "test_event": "it is a test event by the destination's test_events",
     "filtered": "a filter of the destination or of the rule keeps it out",
+    "excluded": "something else delivered it, by an excluded window of the configuration",
     "erased": "its user or message is in a file of [privacy] erased",
 }
 _UNKNOWN = {
@@ -68,7 +69,7 @@ def explained(delivery: Delivery, settings: DestinationSettings, source: str) ->
         return Words("it was not reconciled yet", "archiver reconcile", ())
     if delivery.status is None:
         return _not_in_run(delivery, delivery.run)
-    explanation = _explanation(delivery, delivery.status)
+    explanation = _explanation(delivery, delivery.status, settings)
     next_step = _next_step(delivery, delivery.status, delivery.run, settings)
     return Words(explanation, next_step, tuple(_notes(delivery, delivery.status)))
 
@@ -104,13 +105,16 @@ def _not_in_run(delivery: Delivery, run: RunOfDestination) -> Words:
     return Words(why, f"archiver reconcile --destination {delivery.destination}", ())
 
 
-def _explanation(delivery: Delivery, status: Status) -> str:
+def _explanation(delivery: Delivery, status: Status, settings: DestinationSettings) -> str:
     code = f" (code {plain(status.code)})" if status.code else ""
     span = _span(status.arrival, delivery.retry_ends_at)
     match status.status:
         case "suppressed":
             reason = status.reason or ""
-            return f"must not be delivered: {SUPPRESSED.get(reason, reason)}; so not expected"
+            why = SUPPRESSED.get(reason, reason)
+            if reason == "excluded":
+                why += _excluded_because(delivery, settings)
+            return f"must not be delivered: {why}; so not expected"
         case "accepted" if "inferred" in (status.reason or ""):
             return f"the feed reports failures only, covers {span} and has none"
         case "accepted":
@@ -136,6 +140,18 @@ def _explanation(delivery: Delivery, status: Status) -> str:
             return _UNKNOWN.get(reason, f"{uncovered}: neither delivered nor lost")
         case _:
             return f"the feed covers {span} and has no receipt"
+
+
+def _excluded_because(delivery: Delivery, settings: DestinationSettings) -> str:
+    """The user's own reasons of today's windows that hold its instant."""
+    instants = [o.event_time or o.arrival for o in delivery.occurrences if o.is_counted]
+    reasons = dict.fromkeys(
+        plain(window.reason)
+        for window in settings.exclude
+        for instant in instants
+        if instant is not None and window.from_ <= instant < window.to
+    )
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _contents(delivery: Delivery) -> str:
@@ -172,7 +188,7 @@ def _next_step(
         return f"no backfill: of another occurrence, {SUPPRESSED.get(reason, reason)}"
     if status.status == "conflict":
         return "decide by hand which content is right; no backfill holds it"
-    open_ones = [backfill for backfill in delivery.backfills if backfill.settled_at is None]
+    open_ones = [b for b in delivery.backfills if b.settled_at is None and b.voided_at is None]
     if open_ones:
         last = open_ones[-1].backfill_id
         return f"upload backfill {last}, which holds it, and import the replies as receipts"
@@ -203,7 +219,7 @@ def _sending(status: Status, settings: DestinationSettings, destination: str) ->
 
 def _by(settings: DestinationSettings, command: str) -> str:
     """How to send it: with the command, or by other means where nothing builds the requests."""
-    if request_builder(settings.type, settings.preset) is not None:
+    if can_build(settings.type, settings.preset, settings.event_source):
         return command
     return (
         f"by other means: archiver cannot build requests of type {settings.type} with preset"

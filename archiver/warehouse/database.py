@@ -13,6 +13,7 @@ from archiver.database import (
     hive_types,
     null_columns,
     run,
+    used,
     write_table,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "hive_types",
     "null_columns",
     "run",
+    "used",
     "write_table",
 ]
 

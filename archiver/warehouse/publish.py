@@ -22,6 +22,7 @@ from archiver.archive.tables import (
     QUARANTINE,
     RECEIPT_TOTALS,
     RECEIPTS,
+    VOIDED_BACKFILLS,
 )
 from archiver.config import Config
 from archiver.files import replace_durably
@@ -33,6 +34,8 @@ from archiver.warehouse.runs import bind_runs
 from archiver.warehouse.snapshot import Snapshot, read_snapshot
 
 DATABASE = "warehouse.duckdb"
+LEDGER = "backfill_events"
+"""The archive's backfills as they are; the view `backfills` says also which are void."""
 
 
 def publish(config: Config, archive: Archive) -> Path:
@@ -51,6 +54,8 @@ def publish(config: Config, archive: Archive) -> Path:
         bind_archive(connection, config, archive)
         for table in (INBOUND_FILES, INBOUND_PATHS, COVERAGE, BACKFILLS):
             _freeze(connection, table.name)
+        for view in (LEDGER, VOIDED_BACKFILLS.name):
+            connection.execute(f"DROP VIEW {view}")
         _freeze(connection, "recurrences")
         _freeze(connection, "superseded")
         bind_runs(connection, folder)
@@ -83,11 +88,12 @@ def bind_archive(
         INBOUND_FILES,
         INBOUND_PATHS,
         COVERAGE,
-        BACKFILLS,
+        VOIDED_BACKFILLS,
     ):
         bind_table(connection, archive, table)
+    bind_table(connection, archive, BACKFILLS, LEDGER)
     bind_erased(connection, config)
-    for view in ("events", "conversions", "path_days", "paths", "type_issues"):
+    for view in ("events", "conversions", "path_days", "paths", "type_issues", "backfills"):
         connection.execute(f"CREATE VIEW {view} AS {resources.sql(f'tables/{view}')}")
 
 

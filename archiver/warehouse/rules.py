@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from archiver.config import Config, DestinationSettings, RuleSettings
+from archiver.config.rule_settings import ExcludedWindow
 from archiver.destinations import destination
-from archiver.destinations.base import Rule
+from archiver.destinations.base import Rule, rules_of
+from archiver.values import EPOCH
 from archiver.warehouse.conditions import ReadyCondition, all_hold, any_holds, ready
 from archiver.warehouse.consent import Hub, consent_paths, hub_of, is_refused
 from archiver.warehouse.content import Content
@@ -48,6 +51,24 @@ class ReadyRule:
 
 
 @dataclass(frozen=True)
+class ReadyWindow:
+    """A time in which something else delivered, ready to be applied.
+
+    Attributes:
+        starts_at, ends_at: microseconds since 1970; the end is excluded.
+        filter: conditions that must all hold for an event to have been delivered so.
+    """
+
+    starts_at: int
+    ends_at: int
+    filter: tuple[ReadyCondition, ...] = ()
+
+    def holds(self, happened_at: int, values: Values) -> bool:
+        """Whether an event of that instant was delivered by something else."""
+        return self.starts_at <= happened_at < self.ends_at and all_hold(self.filter, values)
+
+
+@dataclass(frozen=True)
 class Selected:
     """What a destination's rules say about events of one type and name.
 
@@ -74,6 +95,7 @@ class DestinationRules:
         consent_categories: what a person must have agreed to; empty: consent is not looked at.
         test_events: conditions any of which makes an event a test.
         filter: conditions that must all hold.
+        exclude: windows in which something else delivered.
         reader: reads the values that all of this needs.
     """
 
@@ -86,6 +108,7 @@ class DestinationRules:
     consent_categories: tuple[str, ...] = ()
     test_events: tuple[ReadyCondition, ...] = ()
     filter: tuple[ReadyCondition, ...] = ()
+    exclude: tuple[ReadyWindow, ...] = ()
     reader: ValueReader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -102,13 +125,17 @@ class DestinationRules:
         name = event if rule.name is None else rule.name
         return Selected(rule, name) if name else None
 
-    def suppressed_reason(self, rule: ReadyRule, content: Content, values: Values) -> str | None:
+    def suppressed_reason(
+        self, rule: ReadyRule, content: Content, values: Values, happened_at: int | None
+    ) -> str | None:
         """Why an event must not be delivered, the first reason that holds; None where it must.
 
         Args:
             rule: the rule that selected it.
             content: what is read of every event.
             values: what `reader` read.
+            happened_at: the event time, else the arrival, in microseconds since 1970; None where
+                there is neither, or no window is excluded.
         """
         # Most destinations have no conditions, and most events say nothing of integrations.
         if content.integrations and self._is_switched_off(content.integrations):
@@ -119,7 +146,11 @@ class DestinationRules:
             return "test_event"
         if self.filter and not all_hold(self.filter, values):
             return "filtered"
-        return "filtered" if rule.filter and not all_hold(rule.filter, values) else None
+        if rule.filter and not all_hold(rule.filter, values):
+            return "filtered"
+        if happened_at is None:
+            return None
+        return "excluded" if any(w.holds(happened_at, values) for w in self.exclude) else None
 
     def _is_switched_off(self, is_off: Mapping[str, bool]) -> bool:
         name = self.integration
@@ -129,6 +160,8 @@ class DestinationRules:
         conditions = [*self.test_events, *self.filter]
         for rule in self.rules:
             conditions += rule.filter
+        for window in self.exclude:
+            conditions += window.filter
         return {
             *(condition.path for condition in conditions),
             *(key.path for key in self.keys if key.path != MESSAGE_ID),
@@ -168,7 +201,7 @@ def _destination_rules(name: str, settings: DestinationSettings) -> DestinationR
         sources=frozenset(settings.sources),
         rules=(
             *map(_own_rule, settings.rules),
-            *map(_preset_rule, kind.rules(settings.preset)),
+            *map(_preset_rule, rules_of(kind, settings.preset, settings.event_source)),
         ),
         keys=own_keys or tuple(preset_keys),
         integration=settings.integration
@@ -177,6 +210,14 @@ def _destination_rules(name: str, settings: DestinationSettings) -> DestinationR
         consent_categories=tuple(settings.consent_categories),
         test_events=ready(settings.test_events),
         filter=ready(settings.filter),
+        exclude=tuple(map(_window, settings.exclude)),
+    )
+
+
+def _window(window: ExcludedWindow) -> ReadyWindow:
+    tick = timedelta(microseconds=1)
+    return ReadyWindow(
+        (window.from_ - EPOCH) // tick, (window.to - EPOCH) // tick, ready(window.filter)
     )
 
 
@@ -212,6 +253,7 @@ def _definition(rules: DestinationRules) -> list[Any]:
         [rules.hub, sorted(rules.consent_categories)],
         _definitions(rules.test_events),
         _definitions(rules.filter),
+        [[w.starts_at, w.ends_at, _definitions(w.filter)] for w in rules.exclude],
     ]
 
 

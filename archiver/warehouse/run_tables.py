@@ -69,6 +69,16 @@ RUN_TABLES: dict[str, pa.Schema] = {
             *[(name, AMOUNT) for name in COUNTS],
         ]
     ),
+    "recovery_clock": pa.schema(
+        [
+            *_ID,
+            ("day", pa.date32()),
+            ("deadline_hour", INSTANT),
+            ("currency", TEXT),
+            ("conversions", pa.int64()),
+            ("value", AMOUNT),
+        ]
+    ),
     "incidents": pa.schema(
         [
             *_ID,

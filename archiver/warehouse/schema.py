@@ -8,8 +8,8 @@ from datetime import date
 import duckdb
 
 from archiver.config import Config
-from archiver.config.nearest import nearest
 from archiver.errors import UsageError
+from archiver.nearest import nearest
 from archiver.warehouse.query import Rows, run_file
 
 

@@ -89,9 +89,15 @@ def _of_one(
     rows = list(compress(range(len(verdicts)), is_taken))
     read = rules.reader.read
     values = [{}] * len(rows) if rules.reader.is_idle else [read(payloads[row]) for row in rows]
+    instants: list[int | None] = [None] * len(rows)
+    if rules.exclude:
+        happened = pc.coalesce(taken["event_time"], taken["arrival"])
+        instants = happened.cast(pa.int64()).to_pylist()
     reasons = [
-        rules.suppressed_reason(verdict.rule, contents[row], read_values)
-        for verdict, row, read_values in zip(selected, rows, values, strict=True)
+        rules.suppressed_reason(verdict.rule, contents[row], read_values, happened_at)
+        for verdict, row, read_values, happened_at in zip(
+            selected, rows, values, instants, strict=True
+        )
     ]
     message_ids = taken["message_id"]
     if is_message_id(rules.keys):

@@ -3,7 +3,8 @@
 --
 -- The files will be uploaded: what is known of attempts after the instant counts here, unlike in
 -- the figures, and so does suppression on any occurrence. An attempt under any of a conversion's
--- ids is an attempt of it.
+-- ids is an attempt of it. `is_within_dedup`: at the instant, by the event time.
+-- `is_unknown_since`: an attempt after the instant may have landed.
 --
 -- Parameters: $as_of TIMESTAMPTZ, the instant of the export; $backfill_id VARCHAR; $pixel VARCHAR
 -- (`none`, `same_id`, `other_id`); $dedup_window_us BIGINT, microseconds, NULL where the
@@ -11,7 +12,7 @@
 -- $include_beyond_dedup, $force BOOLEAN.
 -- Reads: reconciliation (of the run), conversion_occurrences, erased_records (one row per event
 -- occurrence of somebody who asked to be forgotten), backfills (one row per event of an earlier
--- backfill), receipts.
+-- backfill, with `voided_at`), receipts.
 -- Source: DESIGN §7.
 WITH gap_conversions AS (
   SELECT
@@ -55,6 +56,7 @@ earlier_backfills AS (
   WHERE
     backfills.backfill_id <> $backfill_id
     AND COALESCE(backfills.created_at < this_backfill.created_at, TRUE)
+    AND COALESCE(backfills.voided_at >= this_backfill.created_at, backfills.voided_at IS NULL)
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY backfills.destination, backfills.event_id, backfills.event
     ORDER BY backfills.as_of DESC, backfills.created_at DESC, backfills.backfill_id ASC
@@ -168,6 +170,7 @@ SELECT
   aligned.backfill_deadline,
   aligned.earlier_backfill_id,
   COALESCE(aligned.dedup_ends_at >= $as_of, FALSE) AS is_within_dedup,
+  aligned.is_unknown_since = 1 AS is_unknown_since,
   CASE
     WHEN aligned.is_suppressed THEN 'suppressed'
     WHEN aligned.is_accepted_since = 1 THEN 'accepted_since'

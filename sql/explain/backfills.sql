@@ -1,7 +1,7 @@
 -- One row per backfill that holds an explained conversion, with the attempt after its instant that
 -- settles it, the earliest; `settled_at` is NULL where no receipt has.
 --
--- Reads: backfills (one row per event of each backfill), explained_conversions,
+-- Reads: backfills (one row per event of each backfill, with `voided_at`), explained_conversions,
 -- explained_attempts.
 WITH keys AS (
   SELECT DISTINCT
@@ -22,7 +22,8 @@ sent AS (
     backfills.as_of,
     backfills.status,
     backfills.batch,
-    backfills.created_at
+    backfills.created_at,
+    backfills.voided_at
   FROM backfills
   INNER JOIN keys
     ON
@@ -41,6 +42,7 @@ SELECT
   sent.status,
   sent.batch,
   sent.created_at,
+  sent.voided_at,
   explained_attempts.attempted_at AS settled_at,
   explained_attempts.outcome AS settled_outcome
 FROM sent

@@ -1,7 +1,8 @@
 -- One row per attempt that names an event id, of any instant. `event_id` is the conversion's, also
 -- where the attempt names a further id of it; `tier` is then that id's, else 0.
 --
--- Reads: receipts (one row per attempt per event, with `attempted_hour`, UTC), aliases.
+-- Reads: receipts (one row per attempt per event, with `attempted_hour`, UTC, and `is_upload`: made
+-- by an upload of a backfill), aliases.
 -- Source: DESIGN §4, docs/reconciliation.md, tiers.
 SELECT
   receipts.destination,
@@ -14,6 +15,7 @@ SELECT
   receipts.attempted_at,
   receipts.attempted_hour,
   receipts.attempt,
+  receipts.is_upload,
   receipts.value,
   receipts.currency,
   receipts.file_id,

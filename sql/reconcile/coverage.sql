@@ -2,11 +2,12 @@
 -- but not including, `ends_at`; stretches neither overlap nor touch.
 --
 -- `infer`: up to the newest attempt, except silences. `daily`: whole UTC days with a file.
--- `complete`: everything up to the newest attempt. Vouched ranges are added to each.
+-- `complete`: everything up to the newest attempt. Vouched ranges are added to each. Attempts of
+-- uploads say nothing about the feed.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: destinations, receipts, silences, feed_days, vouched_ranges (one row per range for which
--- the user vouches: destination, starts_at, ends_at exclusive).
+-- Reads: destinations, receipts (with `is_upload`), silences, feed_days, vouched_ranges (one row
+-- per range for which the user vouches: destination, starts_at, ends_at exclusive).
 -- Source: DESIGN §4.
 WITH newest_attempts AS (
   SELECT
@@ -18,6 +19,7 @@ WITH newest_attempts AS (
     ON destinations.destination = receipts.destination
   WHERE
     receipts.attempted_at <= $as_of
+    AND NOT receipts.is_upload
     AND destinations.coverage IN ('infer', 'complete')
   GROUP BY destinations.destination, destinations.coverage
 ),

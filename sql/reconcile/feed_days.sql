@@ -1,9 +1,10 @@
 -- One row per destination and UTC day for which a receipts file was imported: the last
 -- YYYY-MM-DD in its path, else the days of its attempts. Every path counts, also that of a known
--- or an empty file. Attempts after the instant are ignored.
+-- or an empty file. Attempts after the instant are ignored, and so are the logs of uploads.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
--- Reads: inbound_paths (one row per path under which a content was seen), receipts.
+-- Reads: inbound_paths (one row per path under which a content was seen), upload_files,
+-- receipts.
 -- Source: DESIGN §4, `coverage = "daily"`.
 WITH receipt_paths AS (
   SELECT
@@ -13,7 +14,15 @@ WITH receipt_paths AS (
       REGEXP_EXTRACT(inbound_paths.path, '.*(\d{4}-\d{2}-\d{2})', 1) AS DATE
     ) AS path_day
   FROM inbound_paths
-  WHERE inbound_paths.kind = 'receipts'
+  WHERE
+    inbound_paths.kind = 'receipts'
+    AND NOT EXISTS (
+      SELECT 1
+      FROM upload_files
+      WHERE
+        upload_files.destination = inbound_paths.destination
+        AND upload_files.file_id = inbound_paths.file_id
+    )
 )
 
 SELECT

@@ -4,11 +4,12 @@
 -- whether it is one of the incident's.
 --
 -- `delivery_outage`: settled, covered conversions neither suppressed nor unknown, by arrival; bad
--- where fewer than half were accepted. `rejections`: attempts, by attempt; bad where more than half
--- are rejected with the code; of a feed that lists failures only, the conversions inferred to be
--- accepted count as attempts, by arrival. `source_outage`: archived event occurrences, by arrival,
--- against the median of the same hour one to four weeks before, of those that have any, two at
--- least; bad where under a quarter of it, and under it by three times its square root at least.
+-- where fewer than half were accepted. `rejections`: attempts but those of uploads, by attempt; bad
+-- where more than half are rejected with the code; of a feed that lists failures only, the
+-- conversions inferred to be accepted count as attempts, by arrival. `source_outage`: archived
+-- event occurrences, by arrival, against the median of the same hour one to four weeks before, of
+-- those that have any, two at least; bad where under a quarter of it, and under it by three times
+-- its square root at least.
 -- Hours younger than the source's `arrival_lag` are left out: their files may not be there yet.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
@@ -57,7 +58,9 @@ attempt_hours AS (
     CASE WHEN attempts.outcome = 'rejected' THEN attempts.code END AS code,
     COUNT(*) AS attempts
   FROM attempts
-  WHERE attempts.attempted_at <= $as_of
+  WHERE
+    attempts.attempted_at <= $as_of
+    AND NOT attempts.is_upload
   GROUP BY
     attempts.destination,
     attempts.attempted_hour,

@@ -1,7 +1,7 @@
--- One row per incident and conversion that it counts. `delivery_outage`: in the gap, arrived in its
--- hours. `rejections`: rejected, with an attempt in its hours that was rejected with its code.
--- `receipts_missing`: the silent ones. `safe_until` is the first instant at which it cannot be sent
--- safely any more, NULL where there is none.
+-- One row per incident and conversion that it counts. `delivery_outage`: in the gap, arrived in
+-- its hours. `rejections`: rejected, with an attempt in its hours that was rejected with its code
+-- and is none of an upload. `receipts_missing`: the silent ones. `safe_until` is the first instant
+-- at which it cannot be sent safely any more, NULL where there is none.
 --
 -- Parameters: $as_of TIMESTAMPTZ.
 -- Reads: hour_incidents, silent_incidents, silences, sendable_conversions, judged, attempts,
@@ -50,6 +50,7 @@ refused_ids AS (
   WHERE
     hour_incidents.diagnosis = 'rejections'
     AND attempts.outcome = 'rejected'
+    AND NOT attempts.is_upload
     AND attempts.attempted_at <= $as_of
 ),
 

@@ -1,9 +1,10 @@
 -- One row per conversion that should have been attempted (neither suppressed nor without an id) in
 -- those half hours in which a silence may lie; each of the others is one row without an id, which
 -- stands for the attempted conversions in it. `stretch` counts the attempted ones up to it, by
--- arrival: what shares a number and was not attempted follows one upon the other.
+-- arrival: what shares a number and was not attempted follows one upon the other. What only uploads
+-- attempted counts as not attempted.
 --
--- Reads: conversions, slots, unmatched, attempted_names.
+-- Reads: conversions, slots, unmatched, attempted_names, uploaded_ids.
 -- Source: DESIGN §4.
 WITH sendable AS (
   SELECT
@@ -16,6 +17,7 @@ WITH sendable AS (
         unmatched.event_id IS NOT NULL
         AND attempted_names.event_id IS NULL
         THEN 0
+      WHEN uploaded_ids.event_id IS NOT NULL THEN 0
       ELSE 1
     END AS is_attempted
   FROM conversions
@@ -34,6 +36,10 @@ WITH sendable AS (
     ON
       conversions.destination = attempted_names.destination
       AND conversions.event_id = attempted_names.event_id
+  LEFT JOIN uploaded_ids
+    ON
+      conversions.destination = uploaded_ids.destination
+      AND conversions.event_id = uploaded_ids.event_id
   WHERE
     conversions.suppressed_reason IS NULL
     AND conversions.event_id IS NOT NULL

@@ -1,9 +1,10 @@
 -- One row per destination and half hour (UTC, by arrival) in which sendable conversions arrived.
 -- `is_searched`: a silence of the feed may lie, begin or end in it, since no attempted conversion
 -- is in it, or none in the half hour beside it; between two attempted conversions that are an hour
--- apart there is such a half hour. In each of the others there is an attempted conversion.
+-- apart there is such a half hour. In each of the others there is an attempted conversion. What
+-- only uploads attempted counts as not attempted.
 --
--- Reads: conversions, unmatched, attempted_names.
+-- Reads: conversions, unmatched, attempted_names, uploaded_ids.
 -- Source: DESIGN §4.
 WITH sendable_counts AS (
   SELECT
@@ -17,11 +18,10 @@ WITH sendable_counts AS (
   GROUP BY conversions.destination, conversions.slot
 ),
 
-unattempted_counts AS (
+unattempted AS (
   SELECT
     unmatched.destination,
-    unmatched.slot,
-    COUNT(*) AS conversions
+    unmatched.slot
   FROM unmatched
   WHERE
     unmatched.is_conversion
@@ -33,7 +33,25 @@ unattempted_counts AS (
         attempted_names.destination = unmatched.destination
         AND attempted_names.event_id = unmatched.event_id
     )
-  GROUP BY unmatched.destination, unmatched.slot
+  UNION ALL
+  SELECT
+    conversions.destination,
+    conversions.slot
+  FROM conversions
+  INNER JOIN uploaded_ids
+    ON
+      conversions.destination = uploaded_ids.destination
+      AND conversions.event_id = uploaded_ids.event_id
+  WHERE conversions.suppressed_reason IS NULL
+),
+
+unattempted_counts AS (
+  SELECT
+    unattempted.destination,
+    unattempted.slot,
+    COUNT(*) AS conversions
+  FROM unattempted
+  GROUP BY unattempted.destination, unattempted.slot
 ),
 
 attempted_slots AS (

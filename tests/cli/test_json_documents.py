@@ -82,7 +82,7 @@ def test_reconcile_and_report_print_the_same_document(reconciled: Workspace) -> 
     (part,) = document["destinations"]
     assert part.keys() == {
         *("destination", "account_timezone", "totals", "days", "incidents", "findings"),
-        "totals_by_day",
+        *("totals_by_day", "recovery_clock", "without_deadline"),
     }
     assert part["findings"] == dict.fromkeys(FINDINGS, 0)
     assert part["totals_by_day"] == []

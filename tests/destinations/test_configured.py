@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from support import CONFIG, Workspace
 
-from archiver.backfill.plan import Order, builder, plan
+from archiver.backfill.route import route_of
 from archiver.config import Config
 from archiver.destinations import destination
 from archiver.errors import ConfigError
-from archiver.reconcile.run import Question
 
 RULE = '\n[[destinations.x.rules]]\nevent = "Order Completed"\nname = "purchase"\n'
 META = '[destinations.x]\ntype = "meta-capi"\naccount_timezone = "UTC"\n'
@@ -64,23 +61,17 @@ def test_a_configuration_that_will_not_do(workspace: Workspace, text: str, told:
 @pytest.mark.parametrize(
     ("text", "type_name", "preset"),
     [
-        (META + 'pixel = "none"\nevent_source_id = "1"', "meta-capi", "segment"),
+        (META + 'event_source = "business_messaging"', "meta-capi", "segment"),
         (GOOGLE + RULE, "google-ads", "segment"),
         (CUSTOM + 'preset = "rudderstack"' + RULE, "custom", "rudderstack"),
-        (
-            META.replace("meta-capi", "tiktok-events") + 'preset = "rudderstack"\npixel = "none"',
-            "tiktok-events",
-            "rudderstack",
-        ),
     ],
 )
 def test_a_backfill_that_cannot_be_built_is_refused_at_once(
     workspace: Workspace, text: str, type_name: str, preset: str
 ) -> None:
-    config = configured(workspace, text)
-    as_of = datetime(2026, 1, 16, tzinfo=UTC)
+    settings = configured(workspace, text).destination("x")
     with pytest.raises(ConfigError) as refused:
-        plan(config, workspace.archive, Order(Question(as_of, "x", None, None)))
+        route_of("x", settings)
     assert refused.value.exit_code == 2
     assert refused.value.doing == "planning a backfill for x"
     assert f"cannot build requests of type {type_name} with preset '{preset}'" in refused.value.why
@@ -89,4 +80,4 @@ def test_a_backfill_that_cannot_be_built_is_refused_at_once(
 
 def test_what_builds_the_requests_of_a_destination(workspace: Workspace) -> None:
     settings = workspace.config.destination("tiktok")
-    assert builder("tiktok", settings) is destination("tiktok-events")
+    assert route_of("tiktok", settings).kind is destination("tiktok-events")

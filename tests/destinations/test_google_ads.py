@@ -44,7 +44,7 @@ def items(*conversions: Any, **more: Any) -> list[RequestItem]:
 
 def test_its_log_is_judged_and_its_requests_are_not_built() -> None:
     assert api_log_reader("google-ads") is destination("google-ads")
-    assert request_builder("google-ads", "segment") is None
+    assert request_builder("google-ads") is None
 
 
 def test_what_is_known_without_a_configuration() -> None:

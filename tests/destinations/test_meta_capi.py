@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import building
 import pytest
 
 from archiver.destinations import api_log_reader, destination, request_builder
 from archiver.destinations.base import RequestItem
 from archiver.destinations.meta_capi import MetaConversions
+from archiver.destinations.requests import Header
 
 META = MetaConversions()
 CORPORA = os.environ.get("ARCHIVER_CORPORA", "")
@@ -29,9 +31,53 @@ READ = RequestItem(
 )
 
 
-def test_its_log_is_judged_and_its_requests_are_not_built() -> None:
-    assert api_log_reader("meta-capi") is destination("meta-capi")
-    assert request_builder("meta-capi", "segment") is None
+def test_its_log_is_judged_and_its_requests_are_built() -> None:
+    meta = destination("meta-capi")
+    assert api_log_reader("meta-capi") is request_builder("meta-capi") is meta
+    assert META.has_verdicts
+    # A business message needs a channel that no hub sends.
+    sources = [source for source in META.event_sources if source != "business_messaging"]
+    for preset in META.presets:
+        assert [source for known, source in META.buildable if known == preset] == sources
+        assert META.quirks[preset]
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "https://graph.facebook.com/v24.0/123/events"),
+        ({"preset": "rudderstack"}, "https://graph.facebook.com/v25.0/123/events"),
+        ({"api_version": "v26.0"}, "https://graph.facebook.com/v26.0/123/events"),
+        ({"api_version": "26.0"}, "https://graph.facebook.com/v26.0/123/events"),
+        ({"base_url": "http://localhost:1"}, "http://localhost:1/v24.0/123/events"),
+        ({"event_source_id": "1/2?"}, "https://graph.facebook.com/v24.0/1%2F2%3F/events"),
+    ],
+)
+def test_where_requests_go(given: dict[str, str], url: str) -> None:
+    assert building.requests("meta-capi", **{"event_source_id": "123", **given}).url == url
+
+
+def test_the_token_stays_in_the_environment() -> None:
+    for given, name in (({}, "META_ACCESS_TOKEN"), ({"token_env": "MINE"}, "MINE")):
+        assert building.requests("meta-capi", **given).headers == (
+            Header("Authorization", environment=name, scheme="bearer"),
+            Header("Content-Type", value="application/json"),
+        )
+
+
+@pytest.mark.parametrize("items", [[], [b'{"a":1}'], [b'{"a":[]}', b'{"b":"]}"}']])
+def test_a_body_is_taken_apart_as_it_was_joined(items: list[bytes]) -> None:
+    of = building.requests("meta-capi")
+    body = of.body(items, b"")
+    assert of.split(body) == (items, b"")
+    assert len(body) <= len(of.body([], b"")) + sum(len(item) + 1 for item in items)
+    with pytest.raises(ValueError, match="no object with an array 'data'"):
+        of.split(b"[]")
+
+
+def test_what_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match=r"'business_messaging' \(known: segment web"):
+        building.requests("meta-capi", event_source="business_messaging")
 
 
 def test_limits_and_window() -> None:
@@ -39,6 +85,7 @@ def test_limits_and_window() -> None:
     assert META.limits("web").max_age == timedelta(days=7)
     assert META.limits("physical_store").max_age == timedelta(days=62)
     assert META.dedup_window == timedelta(hours=48)
+    assert META.limits("web").max_requests_per_second == 10
     assert [source for source in META.event_sources if META.takes_pixel(source)] == ["web"]
     with pytest.raises(ValueError, match=r"event_source 'website' \(known: web, app"):
         META.limits("website")

@@ -152,6 +152,92 @@ def test_without_a_code_all_else_is_unknown(status: int | None, body: Any) -> No
     assert outcomes(status, body) == ["unknown"]
 
 
+def advice(status: int | None, body: Any, items: int = 1) -> tuple[str, tuple[int, ...]]:
+    reply = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    found = META.advise(status, reply, items)
+    return found.step, found.rows
+
+
+@pytest.mark.parametrize(
+    ("status", "received", "step"),
+    [
+        (200, 3, "done"),
+        (200, 2, "unsure"),
+        (200, 4, "unsure"),
+        (503, 3, "unsure"),
+        (200, None, "unsure"),
+        (503, None, "wait"),
+    ],
+)
+def test_an_upload_goes_on_where_all_were_received(status: int, received: Any, step: str) -> None:
+    assert advice(status, {"events_received": received}, 3) == (step, ())
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "step"),
+    [
+        *((code, None, "wait") for code in (1, 2, 4, 17, 32, 341, 368, 613, 5000, 21009, 80004)),
+        *((code, None, "stop") for code in (3, 10, 100, 102, 190, 200, 299, 803, 12345)),
+        (190, 460, "stop"),
+        (100, 33, "stop"),
+        (100, 2805000, "stop"),
+        (4, 2446079, "wait"),
+        (0, None, "unsure"),
+        (-2, None, "unsure"),
+    ],
+)
+@pytest.mark.parametrize("items", [1, 2])
+def test_an_upload_waits_or_stops_by_the_code(
+    code: int, subcode: Any, step: str, items: int
+) -> None:
+    error = {"message": "m", "code": code, "error_subcode": subcode}
+    assert advice(400, {"error": error}, items) == (step, ())
+
+
+def test_an_unknown_code_stops_the_upload_unless_the_server_is_to_blame() -> None:
+    unknown, token = {"error": {"code": 12345}}, {"error": {"code": 190}}
+    assert advice(500, unknown) == ("wait", ())
+    assert advice(502, unknown) == ("wait", ())
+    assert advice(500, token) == ("stop", ())
+
+
+def test_what_meta_calls_transient_passes() -> None:
+    assert advice(400, {"error": {**TOO_OLD, "is_transient": True}}, 2) == ("wait", ())
+
+
+@pytest.mark.parametrize(
+    ("error", "rows"),
+    [
+        (TOO_OLD, ()),
+        ({**TOO_OLD, "error_user_msg": "data[2] and data[0] and data[9]"}, (0, 2)),
+        ({"code": 100, "message": "(#100) Param data[1][event_time] must be a time"}, (1,)),
+    ],
+)
+def test_single_events_at_fault_are_isolated(error: Any, rows: tuple[int, ...]) -> None:
+    assert advice(400, {"error": error}, 3) == ("isolate", rows)
+    assert advice(400, {"error": {**error, "message": "data[0]"}}) == ("done", ())
+
+
+def test_an_index_beyond_the_request_isolates_nothing() -> None:
+    assert advice(400, {"error": {"code": 100, "message": "data[7]"}}, 2) == ("stop", ())
+
+
+@pytest.mark.parametrize(
+    ("status", "step"),
+    [
+        (None, "unsure"),
+        (200, "unsure"),
+        (400, "stop"),
+        (401, "stop"),
+        (429, "wait"),
+        (504, "unsure"),
+    ],
+)
+@pytest.mark.parametrize("body", [None, b"<html>", {}, {"error": {}}])
+def test_without_a_code_the_status_decides(status: int | None, step: str, body: Any) -> None:
+    assert advice(status, body) == (step, ())
+
+
 def test_code_words_and_trace_id_of_an_error_are_kept() -> None:
     reply = META.judge(400, json.dumps({"error": TOO_OLD}).encode(), 1)
     assert reply.request_id == "A6UyEgg_HdoiRX9duxcBOjb"

@@ -4,14 +4,17 @@ import json
 from hashlib import sha256
 from typing import Any
 
+import building
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.destinations.base import BuiltEvent, UnsendableEvent
-from archiver.destinations.tiktok_events import TikTokEvents
+from archiver.destinations import destination
+from archiver.destinations.base import rules_of
+from archiver.destinations.paths import json_path
+from archiver.destinations.requests import BuiltEvent, UnsendableEvent
 
-TIKTOK = TikTokEvents()
+TIKTOK = building.requests("tiktok-events")
 
 
 def hashed(text: str) -> str:
@@ -20,7 +23,7 @@ def hashed(text: str) -> str:
 
 def build(name: str = "CompletePayment", **members: Any) -> BuiltEvent:
     event = {"messageId": "m-1", "timestamp": "2026-01-15T11:52:00Z", **members}
-    return TIKTOK.build_event(json.dumps(event).encode(), name)
+    return building.build(TIKTOK, name, event)
 
 
 def item(name: str = "CompletePayment", **members: Any) -> dict[str, Any]:
@@ -56,59 +59,37 @@ def test_an_event_with_nothing_but_id_and_time() -> None:
     }
 
 
-# -- time and id
+# -- time, id and name
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "seconds"),
-    [
-        ("2026-01-15T11:52:00.999Z", 1768477920),
-        ("2026-01-15T17:22:00+05:30", 1768477920),
-        ("2026-01-15T11:52:00", 1768477920),
-        ("1969-12-31T23:59:58.5Z", -2),
-        (1768477920999, 1768477920),
-    ],
+    ("microseconds", "seconds"), [(1768477920_999999, 1768477920), (-1_500_000, -2), (0, 0)]
 )
-def test_event_time_is_the_floor_of_the_timestamp(timestamp: Any, seconds: int) -> None:
-    assert item(timestamp=timestamp)["event_time"] == seconds
+def test_event_time_is_the_floor_of_the_time_given(microseconds: int, seconds: int) -> None:
+    built = TIKTOK.build_event(b"{}", "Contact", "m-1", microseconds)
+    assert json.loads(built.item)["event_time"] == seconds
 
 
-@pytest.mark.parametrize("timestamp", [None, "", "yesterday", "2026-02-30T00:00:00Z", {}, True])
-def test_no_usable_timestamp_is_unsendable_never_now(timestamp: Any) -> None:
-    with pytest.raises(UnsendableEvent, match="timestamp"):
-        build(timestamp=timestamp)
-
-
-def test_received_at_does_not_stand_in_for_the_timestamp() -> None:
-    with pytest.raises(UnsendableEvent, match="timestamp"):
-        TIKTOK.build_event(b'{"messageId":"m","receivedAt":"2026-01-15T11:52:00Z"}', "Contact")
-
-
-@pytest.mark.parametrize(
-    ("json_id", "event_id"),
-    [(b'"a\\u00e9"', "aé"), (b"17", "17"), (b"1.10", "1.10"), (b"9007199254740993",) * 2],
-)
-def test_event_id_is_a_json_string_of_the_message_id(json_id: bytes, event_id: Any) -> None:
-    payload = b'{"timestamp":"2026-01-15T11:52:00Z","messageId":%s}' % json_id
-    expected = event_id.decode() if isinstance(event_id, bytes) else event_id
-    assert json.loads(TIKTOK.build_event(payload, "Contact").item)["event_id"] == expected
-
-
-@pytest.mark.parametrize("message_id", [None, "", True, {}, []])
-def test_no_usable_message_id_is_unsendable(message_id: Any) -> None:
-    with pytest.raises(UnsendableEvent, match="messageId"):
-        build(messageId=message_id)
+def test_the_id_given_counts_not_the_messages_own() -> None:
+    built = TIKTOK.build_event(b'{"messageId":"own"}', "Contact", 'o"1', 0)
+    assert json.loads(built.item)["event_id"] == 'o"1'
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"7", b"{", b'{"a":1}x', b"\xff"])
 def test_no_json_object_is_unsendable(payload: bytes) -> None:
     with pytest.raises(UnsendableEvent):
-        TIKTOK.build_event(payload, "Contact")
+        TIKTOK.build_event(payload, "Contact", "m", 0)
 
 
-def test_a_name_that_the_presets_do_not_send_is_unsendable() -> None:
-    with pytest.raises(UnsendableEvent, match=r"'Purchase', which Segment's presets do not send"):
-        build("Purchase")
+def test_a_name_that_no_preset_has_is_built_with_the_defaults_of_the_fields() -> None:
+    found = {"value": 5, "currency": "EUR", "products": [{"product_id": "1"}]}
+    assert properties(found, "Purchase") == {
+        "contents": [],
+        "content_type": "product",
+        "value": 5,
+        "currency": "EUR",
+    }
+    assert item("Plan Upgraded")["event"] == "Plan Upgraded"
 
 
 # -- who
@@ -192,6 +173,8 @@ def test_camel_case_traits_are_not_read() -> None:
         ("https://shop.example/?ttclid=URL", "own", "URL"),
         ("https://shop.example/?x=1", "own", "own"),
         ("https://shop.example/?ttclid=", "own", ""),
+        ("https://shop.example/?ttclid=", None, None),
+        ("https://shop.example/", [""], None),
         ("/relative?ttclid=URL", "own", "own"),
         ("https://shop.example/?ttclid=a%20b+c", None, "a b c"),
         ("https://shop.example/", None, None),
@@ -280,7 +263,7 @@ def test_value_is_the_value_else_the_revenue_and_zero_counts() -> None:
 @pytest.mark.parametrize("text", ["39.90", "0.1000000000000000055511151231257827", "1E+2", "-5"])
 def test_numbers_keep_every_digit(text: str) -> None:
     payload = b'{"messageId":"m","timestamp":"2026-01-15","properties":{"value":%s}}'
-    sent = TIKTOK.build_event(payload % text.encode(), "Contact").item
+    sent = building.build(TIKTOK, "Contact", payload % text.encode()).item
     assert f'"value":{text}' in sent.decode()
 
 
@@ -326,19 +309,73 @@ def test_nulls_in_lists() -> None:
     assert properties({"products": [None]})["contents"] == [{**nothing, **names}]
 
 
+# -- the configuration's own sources, and TikTok's documentation
+
+
+def overridden(event: dict[str, Any], name: str = "Contact", **paths: str) -> dict[str, Any]:
+    table = {key.replace("__", "."): (json_path(path),) for key, path in paths.items()}
+    ours = building.requests("tiktok-events", overrides=table)
+    return json.loads(ours.build_event(json.dumps(event).encode(), name, "m", 0).item)
+
+
+def test_an_overridden_field_keeps_its_form() -> None:
+    event = {"properties": {"email": "a@x.io"}, "context": {"traits": {"work": "B@x.io"}}}
+    sent = overridden(event, user__email="$.context.traits.work")
+    assert sent["user"]["email"] == [hashed("b@x.io")]
+
+
+def test_contents_and_description_can_be_given_where_the_preset_has_none() -> None:
+    event = {"properties": {"items": [{"product_id": "1"}], "about": "blue"}}
+    paths = {"contents": "$.properties.items", "description": "$.properties.about"}
+    sent = overridden(event, "Purchase", **paths)["properties"]
+    assert (sent["contents"], sent["description"]) == ([{"content_id": "1"}], "blue")
+
+
+def test_without_any_user_field_the_click_in_the_url_is_still_sent() -> None:
+    names = [f.name for f in TIKTOK.fields if f.name.startswith("user.")]
+    ours = building.requests("tiktok-events", overrides=dict.fromkeys(names, ()))
+    payload = b'{"context":{"page":{"url":"https://shop.example/?ttclid=C"}}}'
+    sent = json.loads(ours.build_event(payload, "Contact", "m", 0).item)
+    assert sent["user"] == {"ttclid": "C"}
+
+
+def test_strict_trims_and_keeps_the_whole_number() -> None:
+    ours = building.requests("tiktok-events", strict=True)
+    event = {
+        "userId": " U-1 ",
+        "properties": {"email": " Ada@x.io\n", "phone": "+12 3456 7890 12345"},
+    }
+    sent = json.loads(ours.build_event(json.dumps(event).encode(), "Contact", "m", 0).item)
+    assert sent["user"]["email"] == [hashed("ada@x.io")]
+    assert sent["user"]["external_id"] == [hashed("u-1")]
+    assert sent["user"]["phone"] == [hashed("+123456789012345")]
+
+
+def test_a_currency_is_in_upper_case_only_where_strict() -> None:
+    for strict, currency in ((False, "usd"), (True, "USD")):
+        ours = building.requests("tiktok-events", strict=strict)
+        payload = b'{"properties":{"currency":"usd"}}'
+        sent = json.loads(ours.build_event(payload, "Contact", "m", 0).item)
+        assert sent["properties"]["currency"] == currency
+
+
 # -- what Segment would have refused
 
 
 @pytest.mark.parametrize(
     ("found", "note"),
     [
-        ({"value": {"amount": 1}}, "value left out: not a number"),
-        ({"value": "12 euros"}, "value left out: not a number"),
-        ({"currency": {}}, "currency left out: not a text"),
-        ({"email": [["a", "b"]]}, "email left out: not a text"),
-        ({"products": "many"}, "contents left out: not a list of products"),
+        ({"value": {"amount": 1}}, "properties.value left out: not a number"),
+        ({"value": "Infinity"}, "properties.value left out: not a number"),
+        ({"value": "12 euros"}, "properties.value left out: not a number"),
+        ({"currency": {}}, "properties.currency left out: not a text"),
+        ({"email": [["a", "b"]]}, "user.email left out: not a text"),
+        ({"products": "many"}, "properties.contents left out: not a list of products"),
         ({"products": [{"price": ""}] * 2}, "price left out: not a number"),
-        ({"delivery_category": "drone"}, "delivery_category left out: not one of TikTok's"),
+        (
+            {"delivery_category": "drone"},
+            "properties.delivery_category left out: not one of TikTok's",
+        ),
         ({"limited_data_use": "maybe"}, "limited_data_use left out: not true or false"),
     ],
 )
@@ -351,7 +388,7 @@ def test_one_bad_field_is_left_out_and_noted(found: Any, note: str) -> None:
 def test_thousands_commas_are_read_as_the_reconciliation_reads_them() -> None:
     built = build(properties={"value": "1,299.00"})
     assert json.loads(built.item)["properties"]["value"] == 1299
-    assert built.notes == ("value read as a number: it has thousands commas",)
+    assert built.notes == ("properties.value read as a number: it has thousands commas",)
 
 
 # -- text that breaks readers
@@ -359,27 +396,26 @@ def test_thousands_commas_are_read_as_the_reconciliation_reads_them() -> None:
 
 def test_a_lone_surrogate_never_reaches_the_request() -> None:
     payload = (
-        rb'{"messageId":"m\ud800","timestamp":"2026-01-15T00:00:00Z","userId":"\udc00u",'
+        rb'{"messageId":"m","userId":"\udc00u",'
         rb'"properties":{"order_id":"\\ud800 \ud83d\ude00 \ud83d"}}'
     )
-    sent = json.loads(TIKTOK.build_event(payload, "Contact").item)
-    assert sent["event_id"] == "m\ufffd"
+    sent = json.loads(TIKTOK.build_event(payload, "Contact", "m", 0).item)
     assert sent["user"]["external_id"] == [hashed("\ufffdu")]
     assert sent["properties"]["order_id"] == "\\ud800 😀 \ufffd"
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:
-    payload = (
-        b'{"messageId":"a","messageId":"b","timestamp":"2026-01-15","properties":'
-        b'{"value":1,"value":2}}'
-    )
-    sent = json.loads(TIKTOK.build_event(payload, "Contact").item)
-    assert (sent["event_id"], sent["properties"]["value"]) == ("b", 2)
+    payload = b'{"userId":"a","userId":"b","properties":{"value":1,"value":2}}'
+    sent = json.loads(TIKTOK.build_event(payload, "Contact", "m", 0).item)
+    assert sent["user"]["external_id"] == [hashed("b")]
+    assert sent["properties"]["value"] == 2
 
 
 # -- properties of every item
 
-NAMES = sorted({rule.destination_event for rule in TIKTOK.rules("segment")})
+NAMES = sorted(
+    rule.destination_event for rule in rules_of(destination("tiktok-events"), "segment", "web")
+)
 PRODUCT_KEYS = ["products", "price", "quantity", "name", "brand"]
 USER_KEYS = ["email", "phone", "address", "city", "traits", "ttclid", "TikTok Conversions", "ip"]
 OTHER_KEYS = ["value", "revenue", "order_id", "content_ids", "limited_data_use", "page", "url"]
@@ -398,28 +434,24 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 TOP_KEYS = ("properties", "context", "integrations", "userId", "anonymousId")
-EVENTS = st.fixed_dictionaries(
-    {"messageId": st.text(min_size=1), "timestamp": st.just("2026-01-15T11:52:00.5Z")},
-    optional=dict.fromkeys(TOP_KEYS, VALUES),
-)
+EVENTS = st.fixed_dictionaries({}, optional=dict.fromkeys(TOP_KEYS, VALUES))
 
 
-@given(EVENTS, st.sampled_from(NAMES))
-def test_any_event_with_id_and_time_gives_one_deterministic_item(event: Any, name: str) -> None:
+@given(EVENTS, st.sampled_from([*NAMES, "Purchase"]), st.text(min_size=1))
+def test_any_event_gives_one_deterministic_item(event: Any, name: str, event_id: str) -> None:
     payload = json.dumps(event).encode()
-    built = TIKTOK.build_event(payload, name)
+    built = TIKTOK.build_event(payload, name, event_id, 1768477920_500000)
     sent = json.loads(built.item)
-    assert built == TIKTOK.build_event(payload, name)
-    assert sent["event_id"] == built.event_id == event["messageId"]
-    assert (sent["event"], sent["event_time"]) == (name, 1768477920)
+    assert built == TIKTOK.build_event(payload, name, event_id, 1768477920_500000)
+    assert (sent["event"], sent["event_id"], sent["event_time"]) == (name, event_id, 1768477920)
     assert all(isinstance(sent["user"][key], list) for key in ("email", "phone", "external_id"))
 
 
-@given(st.dictionaries(st.sampled_from(["messageId", "timestamp"]) | KEYS, VALUES), st.binary())
+@given(st.dictionaries(KEYS, VALUES), st.binary())
 def test_anything_else_is_unsendable_and_nothing_worse(event: Any, tail: bytes) -> None:
     for payload in (json.dumps(event).encode(), json.dumps(event).encode()[:-1] + tail):
         try:
-            TIKTOK.build_event(payload, "CompletePayment")
+            TIKTOK.build_event(payload, "CompletePayment", "m", 0)
         except UnsendableEvent as error:
             assert error.reason
 
@@ -428,12 +460,12 @@ def test_anything_else_is_unsendable_and_nothing_worse(event: Any, tail: bytes) 
     "number", [b"1e400", b"1e99999999999999999999999", b"1" * 400, b"1" * 6000, b"-1E400"]
 )
 def test_numbers_beyond_every_reader_are_left_out_or_unsendable(number: bytes) -> None:
-    payload = b'{"messageId":"m","timestamp":"2026-01-15","properties":{"value":%s}}' % number
+    payload = b'{"properties":{"value":%s}}' % number
     try:
-        built = TIKTOK.build_event(payload, "CompletePayment")
+        built = TIKTOK.build_event(payload, "CompletePayment", "m", 0)
     except UnsendableEvent:
         return
-    assert built.notes == ("value left out: not a number",)
+    assert built.notes == ("properties.value left out: not a number",)
     assert "value" not in json.loads(built.item)["properties"]
 
 

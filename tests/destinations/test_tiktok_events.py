@@ -4,10 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import building
 import pytest
 
 from archiver.destinations import DESTINATIONS, destination, request_builder
-from archiver.destinations.base import RequestItem, Settings
+from archiver.destinations.base import RequestItem, rules_of
 from archiver.destinations.tiktok_events import TikTokEvents
 
 TIKTOK = TikTokEvents()
@@ -19,16 +20,27 @@ def test_look_up_by_type_names_the_known_ones() -> None:
         destination("tiktok")
 
 
-def test_limits_window_and_names() -> None:
-    limits = TIKTOK.limits("web")
-    assert (limits.max_events, limits.max_body_bytes, limits.max_age) == (1000, None, None)
+def test_limits_per_event_source() -> None:
+    for source in TIKTOK.event_sources:
+        limits = TIKTOK.limits(source)
+        assert (limits.max_events, limits.max_requests_per_second) == (1000, 10)
+        assert limits.max_age == (timedelta(days=28) if source == "offline" else None)
     assert TIKTOK.dedup_window == timedelta(hours=48)
-    assert TIKTOK.takes_pixel("web")
-    assert TIKTOK.integration_name("web", "segment") == "TikTok Conversions"
-    assert TIKTOK.integration_name("web", "rudderstack") == "TikTok Ads"
-    assert [header.environment for header in TIKTOK.request_headers if header.environment] == [
-        "TIKTOK_ACCESS_TOKEN"
-    ]
+    assert [source for source in TIKTOK.event_sources if TIKTOK.takes_pixel(source)] == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("source", "segment", "rudderstack"),
+    [
+        ("web", "TikTok Conversions", "TikTok Ads"),
+        ("crm", "TikTok Conversions", "TikTok Ads"),
+        ("app", "TikTok App Events", "TikTok Ads"),
+        ("offline", "TikTok Offline Conversions", "TikTok Ads Offline Events"),
+    ],
+)
+def test_integration_names(source: str, segment: str, rudderstack: str) -> None:
+    assert TIKTOK.integration_name(source, "segment") == segment
+    assert TIKTOK.integration_name(source, "rudderstack") == rudderstack
 
 
 def test_unknown_event_sources_and_presets_are_refused() -> None:
@@ -42,36 +54,69 @@ def test_unknown_event_sources_and_presets_are_refused() -> None:
             about("snowplow")
 
 
-def test_requests_are_built_as_segment_does_and_not_as_rudderstack() -> None:
-    assert request_builder("tiktok-events", "segment") is destination("tiktok-events")
-    assert request_builder("tiktok-events", "rudderstack") is None
+def test_what_can_be_built() -> None:
+    assert request_builder("tiktok-events") is destination("tiktok-events")
+    for preset, source in TIKTOK.buildable:
+        assert building.requests("tiktok-events", preset=preset, event_source=source).fields
+    with pytest.raises(ValueError, match=r"preset 'rudderstack' and event_source 'offline'"):
+        building.requests("tiktok-events", preset="rudderstack", event_source="offline")
 
 
 def test_the_events_that_segment_subscribes_to() -> None:
-    rules = {
-        (rule.call_type, rule.event): rule.destination_event for rule in TIKTOK.rules("segment")
-    }
-    assert rules == {
-        ("track", "Order Completed"): "CompletePayment",
-        ("track", "Order Placed"): "PlaceAnOrder",
-        ("track", "Checkout Started"): "InitiateCheckout",
-        ("track", "Payment Info Entered"): "AddPaymentInfo",
-        ("track", "Product Added"): "AddToCart",
-        ("track", "Product Added to Wishlist"): "AddToWishlist",
-        ("track", "Product Viewed"): "ViewContent",
-        ("track", "Product Clicked"): "ClickButton",
-        ("track", "Products Searched"): "Search",
-        ("track", "Signed Up"): "CompleteRegistration",
-        ("track", "Callback Started"): "Contact",
-        ("track", "Subscription Created"): "Subscribe",
-        ("track", "Form Submitted"): "SubmitForm",
-        ("track", "Download Link Clicked"): "Download",
-        ("page", None): "PageView",
+    for source in ("web", "offline", "crm"):
+        assert names("segment", source) == FROM_PAGES
+    assert names("segment", "app") == FROM_APPS
+
+
+FROM_PAGES = {
+    ("track", "Order Completed"): "CompletePayment",
+    ("track", "Order Placed"): "PlaceAnOrder",
+    ("track", "Checkout Started"): "InitiateCheckout",
+    ("track", "Payment Info Entered"): "AddPaymentInfo",
+    ("track", "Product Added"): "AddToCart",
+    ("track", "Product Added to Wishlist"): "AddToWishlist",
+    ("track", "Product Viewed"): "ViewContent",
+    ("track", "Product Clicked"): "ClickButton",
+    ("track", "Products Searched"): "Search",
+    ("track", "Signed Up"): "CompleteRegistration",
+    ("track", "Callback Started"): "Contact",
+    ("track", "Subscription Created"): "Subscribe",
+    ("track", "Form Submitted"): "SubmitForm",
+    ("track", "Download Link Clicked"): "Download",
+    ("page", None): "PageView",
+}
+FROM_APPS = {
+    ("track", "Order Completed"): "Purchase",
+    ("track", "Checkout Started"): "Checkout",
+    ("track", "Payment Info Entered"): "AddPaymentInfo",
+    ("track", "Product Added"): "AddToCart",
+    ("track", "Product Added to Wishlist"): "AddToWishlist",
+    ("track", "Product Viewed"): "ViewContent",
+    ("track", "Products Searched"): "Search",
+    ("track", "Signed Up"): "Registration",
+    ("track", "Signed In"): "Login",
+    ("track", "Application Installed"): "InstallApp",
+    ("track", "Application Opened"): "LaunchAPP",
+}
+
+
+def names(preset: str, source: str) -> dict[tuple[str, str | None], str]:
+    rules = rules_of(TIKTOK, preset, source)
+    assert len({(rule.call_type, rule.event) for rule in rules}) == len(rules)
+    return {(rule.call_type, rule.event): rule.destination_event for rule in rules}
+
+
+def test_rudderstacks_legacy_offline_destination_maps_four_events() -> None:
+    assert names("rudderstack", "offline") == {
+        ("track", "Checkout Step Completed"): "CompletePayment",
+        ("track", "Contact"): "Contact",
+        ("track", "SubmitForm"): "SubmitForm",
+        ("track", "Subscribe"): "Subscribe",
     }
 
 
 def test_the_events_that_rudderstack_maps() -> None:
-    rules = TIKTOK.rules("rudderstack")
+    rules = rules_of(TIKTOK, "rudderstack", "web")
     assert all(rule.call_type == "track" and rule.is_folded for rule in rules)
     renamed = {r.event: r.destination_event for r in rules if r.event != r.destination_event}
     assert renamed == {
@@ -102,24 +147,36 @@ def test_where_the_hubs_take_the_id_from() -> None:
     ]
 
 
-def test_every_rule_can_be_built_and_no_event_has_two_names() -> None:
-    rules = TIKTOK.rules("segment")
-    assert len({(rule.call_type, rule.event) for rule in rules}) == len(rules) == 15
-    payload = b'{"messageId":"m","timestamp":"2026-01-15T00:00:00Z"}'
-    for rule in rules:
-        built = TIKTOK.build_event(payload, rule.destination_event)
-        assert json.loads(built.item)["event"] == built.event_name == rule.destination_event
-
-
-def test_request_body_joins_items_under_the_root_fields() -> None:
-    body = TIKTOK.request_body([b'{"event_id":"a"}', b'{"event_id":"b"}'], Settings("web", 'P"1'))
+def test_a_body_joins_items_under_the_root_fields_and_comes_apart_again() -> None:
+    ours = building.requests("tiktok-events", event_source_id='P"1')
+    items = [b'{"event_id":"a"}', b'{"event_id":"b"}']
+    body = ours.body(items, b"")
     assert json.loads(body) == {
         "event_source": "web",
         "event_source_id": 'P"1',
         "partner_name": "Segment",
         "data": [{"event_id": "a"}, {"event_id": "b"}],
     }
-    assert json.loads(TIKTOK.request_body([], Settings("web", "P")))["data"] == []
+    assert ours.split(body) == (items, b"")
+    assert ours.split(ours.body([], b"")) == ([], b"")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"data":{}}', b'{"data":[]}'])
+def test_what_is_no_body_of_ours_does_not_come_apart(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        building.requests("tiktok-events").split(body)
+
+
+def test_host_and_token_can_be_given() -> None:
+    ours = building.requests("tiktok-events", base_url="http://127.0.0.1:1", token_env="T")
+    assert ours.url == "http://127.0.0.1:1/open_api/v1.3/event/track/"
+    assert [(h.name, h.value, h.environment) for h in ours.headers] == [
+        ("Access-Token", None, "T"),
+        ("Content-Type", "application/json", None),
+    ]
+    ours = building.requests("tiktok-events")
+    assert ours.url == "https://business-api.tiktok.com/open_api/v1.3/event/track/"
+    assert ours.headers[0].environment == TIKTOK.token_env == "TIKTOK_ACCESS_TOKEN"
 
 
 FULL = (
@@ -190,18 +247,10 @@ def test_no_list_of_events_is_an_error(body: bytes) -> None:
 
 
 def test_what_is_built_is_read_back() -> None:
-    payload = (
-        b'{"messageId":"m-1","timestamp":"2026-01-15T11:52:00.9Z",'
-        b'"properties":{"value":"1,299.00","currency":"GBP"}}'
-    )
-    built = TIKTOK.build_event(payload, "CompletePayment")
-    body = TIKTOK.request_body([built.item], Settings("web", "P"))
-    assert TIKTOK.request_items(body) == [
-        RequestItem(
-            built.event_id,
-            built.event_name,
-            built.event_time.replace(microsecond=0),
-            Decimal("1299"),
-            "GBP",
-        )
+    payload = b'{"properties":{"value":"1,299.00","currency":"GBP"}}'
+    ours = building.requests("tiktok-events")
+    built = ours.build_event(payload, "CompletePayment", "m-1", 1768477920_900000)
+    moment = datetime(2026, 1, 15, 11, 52, tzinfo=UTC)
+    assert TIKTOK.request_items(ours.body([built.item], built.root)) == [
+        RequestItem("m-1", "CompletePayment", moment, Decimal("1299"), "GBP")
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from archiver.destinations.requests import Advice
 from archiver.destinations.tiktok_events import TikTokEvents
 
 TIKTOK = TikTokEvents()
@@ -102,3 +103,61 @@ def test_a_body_logged_as_a_json_string_is_read() -> None:
 
 def test_a_lone_surrogate_in_the_message_does_not_hide_the_code() -> None:
     assert outcomes(200, rb'{"code":0,"message":"\ud800"}') == ["accepted"]
+
+
+# -- what an upload does
+
+
+def advice(status: int | None, body: Any, items: int = 3) -> Advice:
+    reply = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    return TIKTOK.advise(status, reply, items)
+
+
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        (0, "done"),
+        (40001, "stop"),
+        (40100, "wait"),
+        (40101, "wait"),
+        (40105, "stop"),
+        (40106, "stop"),
+        (40131, "stop"),
+        (40133, "stop"),
+        (40300, "stop"),
+        (40900, "stop"),
+        (50000, "wait"),
+        (50002, "wait"),
+        (60001, "wait"),
+        (20001, "unsure"),
+        (1, "unsure"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_code_decides_what_to_do(status: int, code: int, step: str) -> None:
+    assert advice(status, {"code": code, "message": "data.0.x"}) == Advice(step)
+
+
+@pytest.mark.parametrize(
+    ("status", "step"),
+    [(401, "stop"), (429, "wait"), (503, "wait"), (200, "unsure"), (502, "unsure"), (None,) * 2],
+)
+def test_without_a_code_the_status_decides(status: int | None, step: str | None) -> None:
+    assert advice(status, b"<html>").step == (step or "unsure")
+
+
+def test_a_bad_parameter_isolates_the_rows_that_it_names() -> None:
+    body = {"code": 40002, "message": "data.2.event_time: no; data[0].user: no; data.7.x: no"}
+    assert advice(200, body) == Advice("isolate", (0, 2))
+    assert advice(200, {"code": 40002, "message": "event_id: no"}) == Advice("isolate")
+    assert advice(200, {"code": 40002, "message": "event_id: no"}, items=1) == Advice("done")
+
+
+@pytest.mark.parametrize("items", [1, 3])
+def test_a_bad_field_of_the_root_is_no_events_fault(items: int) -> None:
+    """Else a wrong pixel code would have every event rejected, one by one."""
+    body = {"code": 40002, "message": "Invalid value for event_source_id: no such pixel."}
+    assert advice(200, body, items) == Advice("stop")
+    assert outcomes(200, body, items) == ["failed"] * items
+    named = {"code": 40002, "message": "data.0.event_source: unknown field"}
+    assert outcomes(200, named, 3) == ["rejected", "failed", "failed"]

@@ -60,7 +60,7 @@ def test_a_forced_format_needs_no_detection() -> None:
 
 def test_an_unknown_format_names_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match=r"'csv'; known: api-log, .*, generic-csv, generic-parquet"
+        ValueError, match=r"'csv'; known: upload-log, api-log, .*, generic-csv, generic-parquet"
     ):
         choose(b"a,b", "csv")
 

@@ -29,6 +29,7 @@ from archiver.receipts.rudderstack_failed_records import RudderstackFailedRecord
 from archiver.receipts.rudderstack_states import RudderstackStates
 from archiver.receipts.segment_multistatus import SegmentMultistatus
 from archiver.receipts.totals import TOTALS_FORMATS, TotalsSettings, choose_totals
+from archiver.receipts.upload_log import UploadLog
 
 SETTINGS = ReceiptSettings("tiktok", "tiktok-events", columns={"message": "error.text"})
 CSV_SETTINGS = ReceiptSettings("tiktok", "tiktok-events")
@@ -48,6 +49,8 @@ NEW_GOOD_LINES = [
     b'{"fetched_at": 1768477920, "tasks": [{"sources": []}]}',
     b'{"sent_at": 1768477920, "multistatus": [{"status": 200, "sent": {"event_id": "a"}}, null]}',
     b'{"sent_at": 1768477920, "destination": "meta", "multistatus": []}',
+    b'{"archiver_upload": "b", "sent_at": 1768477920, "request_body": {"data": [{}]}, "type": 1}',
+    b'{"archiver_upload": 1, "sent_at": 1, "request_body": {"data": [{}]}, "event_ids": [2]}',
 ]
 TOTAL_LINES = [
     b'{"account_day": "2026-01-15", "count": 1}',
@@ -60,6 +63,7 @@ LINE_FORMATS: list[ReceiptFormat] = [
     GenericNdjson(),
     RudderstackFailedRecords(),
     SegmentMultistatus(),
+    UploadLog(),
 ]
 _SPREAD = ("rudderstack-failed-records", "segment-multistatus")
 GOOD_ROWS = [b"a,accepted,2026-01-15", b'"a\r\n\n""b",failed,1768477920']

@@ -26,7 +26,7 @@ FINDINGS = {
     "no_time",
 }
 REASONS = {
-    *("integration_off", "no_consent", "test_event", "filtered", "erased"),
+    *("integration_off", "no_consent", "test_event", "filtered", "excluded", "erased"),
     *("inferred", "conflict_accepted", "value_mismatch", "inferred,conflict_accepted", None),
     *("different_contents", "refused", "retry_window", "not_delivered", "no_receipt"),
     *("may_have_landed", "shared_key", "other_event_name"),
@@ -65,6 +65,8 @@ def test_the_worlds_hold_what_they_are_for() -> None:
     }
     assert {i.code for i in incidents if i.diagnosis == "delivery_outage"} > {None}
     assert {i.last_safe_upload is None for i in incidents} == {True, False}
+    uploads = [any(file.is_upload for file in world.feed) for world in worlds]
+    assert set(uploads) == {True, False}
     assert any(len(r.silences) > _silent_incidents(r) for r in results), "a silence vouched for"
     assert {f.finding for r in results for f in r.findings} == FINDINGS
     rows = [row for r in results for row in r.days.values()]

@@ -12,9 +12,10 @@ from typing import Any
 
 import polars
 import pytest
-from support import Workspace, order, receipt
+from support import CONFIG, Workspace, order, receipt
 
 from archiver.report.model import FINDINGS, build_report
+from archiver.report.status import read_status
 from archiver.warehouse.runs import kept_runs
 
 AS_OF = ("--as-of", "2026-01-19T12:00:00Z")
@@ -257,6 +258,49 @@ def test_status_says_what_ran_how_far_feeds_reach_and_what_is_open(reconciled: W
     assert (part["gap"], part["gap_value"]) == (2, {"EUR": "1234.50", "USD": "12.50"})
     text = reconciled.done("status").out
     assert "never" in text and "gap 2" in text
+
+
+def test_the_clock_of_status_goes_on_after_the_run(reconciled: Workspace) -> None:
+    reconciled.configure(CONFIG + 'max_age = "7d"\n')
+    reconciled.run("reconcile", *AS_OF)
+    (at_the_run,) = json.loads(reconciled.done("report", "--json").out)["destinations"]
+    assert [tick["deadline"] for tick in at_the_run["recovery_clock"]] == [
+        "2026-01-22T13:00:00Z",
+        "2026-01-22T14:00:00Z",
+    ]
+    assert at_the_run["without_deadline"] == {"conversions": 0, "value": {}}
+    now = datetime(2026, 1, 22, 13, 30, tzinfo=UTC)
+    (part,) = read_status(reconciled.config, reconciled.archive, now)["open"]
+    euros = {"conversions": 1, "value": {"EUR": "1234.50"}}
+    assert part["recovery"] == {
+        "now": "2026-01-22T13:30:00Z",
+        "next_deadline": "2026-01-22T14:00:00Z",
+        "within_day": euros,
+        "ahead": euros,
+        "without_deadline": {"conversions": 0, "value": {}},
+        "expired_since": {"conversions": 1, "value": {"USD": "12.50"}},
+    }
+
+
+def test_an_upload_is_no_reach_of_the_feed(reconciled: Workspace) -> None:
+    event = {"event": "CompletePayment", "event_id": "b3", "event_time": 1768485600}
+    upload = {
+        "sent_at": "2026-01-19T10:00:00Z",
+        "archiver_upload": "b1",
+        "http_status": 200,
+        "request_body": {"event_source": "web", "event_source_id": "PIXEL", "data": [event]},
+        "response_body": {"code": 0, "message": "OK"},
+    }
+    path = reconciled.write("backfills/tiktok/b1/upload-00001.ndjson", json.dumps(upload).encode())
+    reconciled.done("receipts", "--destination", "tiktok", path)
+    reconciled.run("reconcile", *AS_OF)
+    (part,) = reconciled.done("report", "--json").json["destinations"]
+    assert (part["totals"]["accepted"], part["totals"]["gap"]) == (4, 1)
+    assert "receipts up to 2026-01-18 20:00 UTC" in reconciled.done("report").out
+    feeds = reconciled.done("status", "--json").json["feeds"]
+    assert {feed["reaches_up_to"] for feed in feeds if feed["kind"] == "receipts"} == {
+        "2026-01-18T20:00:05Z"
+    }
 
 
 def test_an_output_that_cannot_be_made_is_a_usage_error(

@@ -29,6 +29,7 @@ OCCURRENCE = ConversionOccurrence(
     record_number=0,
     inbound_event="Order Completed",
     arrival=NOON,
+    event_time=NOON,
     order_id=None,
     value=None,
     currency=None,
@@ -178,7 +179,8 @@ def test_a_status(words: Any, found: Status, explanation: str, next_step: str | 
 def test_where_nothing_builds_the_requests_no_backfill_is_advised(
     words: Any, found: Status, before: str
 ) -> None:
-    said = words(delivery(found), 'pixel = "none"\npreset = "rudderstack"').next_step
+    settings = 'pixel = "none"\npreset = "rudderstack"\nevent_source = "crm"'
+    said = words(delivery(found), settings).next_step
     assert said == (
         f"{before}: by other means: archiver cannot build requests of type tiktok-events with"
         " preset 'rudderstack' yet; ids and amounts are in the table reconciliation: archiver sql"
@@ -231,6 +233,24 @@ def test_what_must_not_be_delivered_by_another_occurrence_is_not_sent(words: Any
     assert words(lost).next_step == (
         "no backfill: of another occurrence, the event's own consent record refuses"
     )
+
+
+def test_what_something_else_delivered_says_so_in_the_user_s_words(words: Any) -> None:
+    window = '{ from = 2026-01-15T%s, to = 2026-01-15T%s, reason = "%s" }'
+    windows = [("10:00:00Z", "12:00:00Z", "before"), ("12:00:00Z", "13:00:00Z", "pixel on")]
+    settings = 'pixel = "none"\nexclude = [' + ", ".join(window % one for one in windows) + "]"
+    excluded = delivery(status("suppressed", "excluded"))
+    assert words(excluded, settings).explanation == (
+        "must not be delivered: something else delivered it, by an excluded window of the"
+        " configuration (pixel on); so not expected"
+    )
+    assert "configuration; so" in words(excluded).explanation
+
+
+def test_a_void_backfill_is_none(words: Any) -> None:
+    lost = status("missing", "no_receipt")
+    held = delivery(lost, backfills=[replace(BACKFILL, voided_at=AS_OF)])
+    assert words(held).next_step == words(delivery(lost)).next_step
 
 
 def test_a_backfill_that_is_not_settled_comes_first(words: Any) -> None:

@@ -108,8 +108,11 @@ CREATE TABLE receipts (
   currency VARCHAR,
   file_id VARCHAR DEFAULT 'r1',
   record_number BIGINT DEFAULT 0,
+  is_upload BOOLEAN DEFAULT FALSE,
   attempted_hour TIMESTAMPTZ AS (TIME_BUCKET(INTERVAL 1 HOUR, attempted_at))
 );
+
+CREATE TABLE upload_files (destination VARCHAR DEFAULT 'tiktok', file_id VARCHAR DEFAULT 'r1');
 
 CREATE VIEW unnamed_receipts AS SELECT * FROM receipts WHERE event_name IS NULL;
 
@@ -401,8 +404,31 @@ CREATE TABLE backfills (
   status VARCHAR DEFAULT 'missing',
   batch VARCHAR DEFAULT 'batch-00001.json',
   as_of TIMESTAMPTZ,
-  created_at TIMESTAMPTZ
+  created_at TIMESTAMPTZ,
+  voided_at TIMESTAMPTZ
 );
+
+CREATE TABLE planned (
+  position BIGINT DEFAULT 0,
+  event_id VARCHAR,
+  event VARCHAR DEFAULT 'CompletePayment',
+  event_time TIMESTAMPTZ DEFAULT TIMESTAMPTZ '2026-01-19 06:00:00+00',
+  status VARCHAR DEFAULT 'missing',
+  code VARCHAR,
+  attempts BIGINT DEFAULT 0,
+  value DECIMAL(38, 18),
+  currency VARCHAR DEFAULT 'USD',
+  backfill_deadline TIMESTAMPTZ,
+  earlier_backfill_id VARCHAR,
+  is_within_dedup BOOLEAN DEFAULT TRUE,
+  is_unknown_since BOOLEAN DEFAULT FALSE,
+  disposition VARCHAR DEFAULT 'send',
+  file VARCHAR DEFAULT 'batch-00001.json',
+  row BIGINT DEFAULT 0,
+  detail VARCHAR
+);
+
+CREATE TABLE left_out_reasons (reason VARCHAR, what_next VARCHAR);
 
 -- The run before, and what both runs were made from.
 

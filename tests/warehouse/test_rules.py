@@ -127,14 +127,14 @@ ALL_REASONS = (
 )
 
 
-def reason(found: DestinationRules, **event: Any) -> str | None:
+def reason(found: DestinationRules, at: int | None = None, **event: Any) -> str | None:
     """Why an event must not be delivered; it is a Plan Upgraded unless it says otherwise."""
     event = {"type": "track", "event": "Plan Upgraded", **event}
     selected = found.select(event["type"], event["event"])
     assert selected is not None
     payload = json.dumps(event)
     values = found.reader.read(payload)
-    return found.suppressed_reason(selected.rule, read_content(payload), values)
+    return found.suppressed_reason(selected.rule, read_content(payload), values, at)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,32 @@ def test_the_first_reason_in_the_fixed_order(
     workspace: Workspace, event: dict[str, Any], expected: str | None
 ) -> None:
     assert reason(rules(workspace, *ALL_REASONS), **event) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "plan", "expected"),
+    [
+        (-1, "pro", None),
+        (0, "pro", "excluded"),
+        (1_999_999, "pro", "excluded"),
+        (2_000_000, "pro", None),
+        (None, "pro", None),
+        (0, "free", "filtered"),  # Which comes before.
+        (5_000_000, "team", "excluded"),
+        (5_000_000, "pro", None),  # The window's filter does not hold.
+    ],
+)
+def test_what_something_else_delivered_is_excluded(
+    workspace: Workspace, at: int | None, plan: str, expected: str | None
+) -> None:
+    found = rules(
+        workspace,
+        'filter = [{ path = "properties.plan", is_not = "free" }]',
+        "exclude = [{ from = 1970-01-01T00:00:00Z, to = 1970-01-01T00:00:02Z, reason = 'pixel' },"
+        " { from = 1970-01-01T00:00:05Z, to = 1970-01-01T00:00:06Z, reason = 'sender',"
+        ' filter = [{ path = "properties.plan", is = "team" }] }]',
+    )
+    assert reason(found, at, event="Order Completed", properties={"plan": plan}) == expected
 
 
 @pytest.mark.parametrize(
@@ -252,6 +278,12 @@ def test_consent_is_not_looked_at_without_categories(workspace: Workspace, hub: 
     assert found.reader.is_idle
 
 
+def excluded(first: int, last: int, filter: str = "[]", reason: str = "pixel") -> str:
+    day = "2026-01-15T%02d:00:00Z"
+    window = f'from = {day % first}, to = {day % last}, reason = "{reason}", filter = {filter}'
+    return f"exclude = [{{ {window} }}]"
+
+
 def test_every_setting_that_changes_rows_changes_the_fingerprint(workspace: Workspace) -> None:
     own = '[[destinations.tiktok.rules]]\nevent = "A"\n'
     variants = [
@@ -274,6 +306,10 @@ def test_every_setting_that_changes_rows_changes_the_fingerprint(workspace: Work
         [own + "ignore = true"],
         [own + 'type = "page"'],
         [own + 'filter = [{ path = "a", is = 1 }]'],
+        [excluded(0, 1)],
+        [excluded(0, 2)],
+        [excluded(1, 2)],
+        [excluded(1, 2, filter='[{ path = "a", is = 1 }]')],
     ]
     found = [rules(workspace, *settings) for settings in variants]
     found.append(dataclasses.replace(found[0], sources=frozenset()))
@@ -289,6 +325,8 @@ def test_other_settings_and_spellings_do_not(workspace: Workspace) -> None:
         workspace, 'filter = [{ path = "a.b", is = 1 }]', 'match_keys = [{ path = "messageId" }]'
     )
     assert fingerprint([plain]) == fingerprint([other]) == fingerprint([keys])
+    windows = [rules(workspace, excluded(0, 1, reason=why)) for why in ("pixel", "sender")]
+    assert fingerprint([windows[0]]) == fingerprint([windows[1]])
 
 
 def test_a_fingerprint_of_one_destination_is_not_about_the_others(workspace: Workspace) -> None:
