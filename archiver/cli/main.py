@@ -29,6 +29,7 @@ COMMANDS = {
     "sql": "sql",
     "status": "status",
     "verify": "verify",
+    "drill": "drill",
     "demo": "demo",
 }
 
