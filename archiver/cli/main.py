@@ -29,6 +29,7 @@ COMMANDS = {
     "sql": "sql",
     "status": "status",
     "verify": "verify",
+    "destinations": "destinations",
     "drill": "drill",
     "demo": "demo",
 }
