@@ -41,6 +41,7 @@ from archiver.destinations.requests import (
     Requests,
     RequestSettings,
     check_buildable,
+    joined,
     split_items,
 )
 from archiver.destinations.segment_ga4 import (
@@ -249,7 +250,7 @@ class _Ga4Requests:
 
     def body(self, items: Sequence[bytes], root: bytes) -> bytes:
         """Put events into their common root, behind its other members."""
-        return b'%s,"events":[%s]}' % (root[:-1], b",".join(items))
+        return joined(root[:-1] + b',"events":[', items, b"]}")
 
     def split(self, body: bytes) -> tuple[list[bytes], bytes]:
         """The elements of `events`, and the object without them."""

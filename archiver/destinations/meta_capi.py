@@ -23,6 +23,7 @@ from archiver.destinations.requests import (
     Requests,
     RequestSettings,
     check_buildable,
+    joined,
     split_items,
 )
 from archiver.destinations.rudderstack_meta import RudderStackMetaEvents
@@ -233,7 +234,7 @@ class _MetaRequests:
 
     def body(self, items: Sequence[bytes], root: bytes) -> bytes:
         """Join items into one `data`."""
-        return b'{"data":[%s]}' % b",".join(items)
+        return joined(b'{"data":[', items, b"]}")
 
     def split(self, body: bytes) -> tuple[list[bytes], bytes]:
         """The elements of `data`."""

@@ -232,6 +232,11 @@ class RequestBuilder(ApiLogReader, Protocol):
         ...
 
 
+def joined(start: bytes, items: Sequence[bytes], end: bytes) -> bytes:
+    """A body of items with commas between them. A format string would copy it once more."""
+    return b"".join((start, b",".join(items), end))
+
+
 def split_items(body: bytes, key: str) -> list[bytes]:
     """The elements of the array under a key of a JSON object, byte for byte.
 

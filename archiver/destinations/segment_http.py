@@ -39,6 +39,7 @@ from archiver.destinations.requests import (
     RequestSettings,
     UnsendableEvent,
     check_buildable,
+    joined,
     split_items,
 )
 from archiver.destinations.segment_http_replies import advise, judge
@@ -237,7 +238,7 @@ class _SegmentRequests:
 
     def body(self, items: Sequence[bytes], root: bytes) -> bytes:
         """Join items into a batch."""
-        return b'{"batch":[%s]}' % b",".join(items)
+        return joined(b'{"batch":[', items, b"]}")
 
     def split(self, body: bytes) -> tuple[list[bytes], bytes]:
         """The elements of `batch`."""

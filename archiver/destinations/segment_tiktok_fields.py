@@ -123,8 +123,8 @@ def hashed(text: str) -> str:
 
 
 def _lower_hash(text: str) -> str:
-    if len(text) != _HASH_CHARACTERS and _LEAST_VISIBLE <= text < _BEYOND_ASCII:
-        return sha256_hex(text.lower())  # Nearly always, and so at once.
+    if text.isascii() and len(text) != _HASH_CHARACTERS and text >= _LEAST_VISIBLE:
+        return sha256(text.lower().encode()).hexdigest()  # Nearly always, and so at once.
     return hashed(text.lower())
 
 

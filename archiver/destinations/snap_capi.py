@@ -24,6 +24,7 @@ from archiver.destinations.requests import (
     Requests,
     RequestSettings,
     check_buildable,
+    joined,
     split_items,
 )
 from archiver.destinations.segment_snap import (
@@ -228,7 +229,7 @@ class _SnapRequests:
 
     def body(self, items: Sequence[bytes], root: bytes) -> bytes:
         """Join items; the body holds nothing else."""
-        return b'{"data":[%s]}' % b",".join(items)
+        return joined(b'{"data":[', items, b"]}")
 
     def split(self, body: bytes) -> tuple[list[bytes], bytes]:
         """The elements of `data`."""

@@ -27,6 +27,7 @@ from archiver.destinations.requests import (
     Header,
     RequestSettings,
     UnsendableEvent,
+    joined,
     split_items,
 )
 from archiver.destinations.rudderstack_tiktok import RudderStackEvents
@@ -86,11 +87,8 @@ class ApiRequests:
 
     def body(self, items: Sequence[bytes], root: bytes) -> bytes:
         """Join items under the root fields; the root is the event source, if it is another."""
-        return b'{"event_source":"%s",%s,"data":[%s]}' % (
-            root or self._source,
-            self._partner,
-            b",".join(items),
-        )
+        start = b'{"event_source":"%s",%s,"data":[' % (root or self._source, self._partner)
+        return joined(start, items, b"]}")
 
     def split(self, body: bytes) -> tuple[list[bytes], bytes]:
         """The elements of `data`, and the event source where it is not the configured one."""
