@@ -132,6 +132,11 @@ def test_queries_of_the_readme_give_the_figures_of_the_report(
     for row in found["Why"]:
         statuses[row["status"]] += row["conversions"]
     assert all(totals[status] == count for status, count in statuses.items())
+    clock = {row["deadline_hour"]: row for row in found["The recovery clock"]}
+    assert {tick["deadline"]: tick["conversions"] for tick in part["recovery_clock"]} == {
+        hour: row["conversions"] for hour, row in clock.items()
+    }
+    assert sum(row["conversions"] for row in clock.values()) == totals["recoverable"] - 1
     assert found["Until when"] == [
         {
             "recoverable": totals["recoverable"],
@@ -204,7 +209,9 @@ def test_story_ends_with_files_and_queries_that_work(demo: Path) -> None:
     story = (demo.parent / "story.txt").read_text()
     ending = story[story.index("The backfill files:") :].splitlines()
     files = [line.strip() for line in ending if line.startswith("  demo/")]
-    queries = [line.strip() for line in ending if line.startswith("  archiver ")]
+    commands = [line.strip() for line in ending if line.startswith("  archiver ")]
+    queries = [command for command in commands if " sql " in command]
+    assert commands[-1] == "archiver --config demo/archiver.toml drill"
     assert {Path(name).name for name in files} >= {
         "batch-00001.json",
         "events.csv",

@@ -64,11 +64,16 @@ def command(folder: Path) -> int:
                 f"running {shown}", f"it ended with exit code {code}, not {expected}"
             )
     click.secho("\nThe backfill files:", bold=True)
+    batches = sorted(folder.glob("backfills/*/*/batch-*.json"))
     for path in sorted(folder.glob("backfills/*/*/*")):
-        click.echo(f"  {path}")
+        if path not in batches[1:]:
+            click.echo(f"  {path}")
+    click.echo(f"  and {len(batches) - 1} more batches")
     click.secho("\nTwo questions to try:", bold=True)
     for query in QUERIES:
         click.echo(f"  archiver --config {config} sql {shlex.quote(query)}")
+    click.secho("\nAn outage on this configuration, against a stand-in for TikTok:", bold=True)
+    click.echo(f"  archiver --config {config} drill")
     return EXIT_DONE
 
 
