@@ -268,3 +268,56 @@ def known(table: Mapping[str, T], name: str, what: str, destination_type: str) -
     if name not in table:
         raise ValueError(f"{destination_type} knows no {what} {name!r} (known: {', '.join(table)})")
     return table[name]
+
+
+class Tabled:
+    """A destination whose names and limits stand in tables: the look-ups of `Destination`.
+
+    Attributes:
+        type: as in `Destination`, like what follows from the tables below.
+        source_limits: event source → limits.
+        pixel_sources: event sources whose events may have a browser twin.
+        preset_rules: preset → rules.
+        preset_keys: preset → where the event id is.
+        preset_integrations: preset → the key in `integrations`, or event source → key.
+    """
+
+    type: str
+    source_limits: Mapping[str, Limits]
+    pixel_sources: frozenset[str] = frozenset({"web"})
+    preset_rules: Mapping[str, tuple[Rule, ...]]
+    preset_keys: Mapping[str, tuple[MatchKey, ...]]
+    preset_integrations: Mapping[str, str | Mapping[str, str]]
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """The presets that have rules."""
+        return tuple(self.preset_rules)
+
+    @property
+    def event_sources(self) -> tuple[str, ...]:
+        """The event sources that have limits."""
+        return tuple(self.source_limits)
+
+    def limits(self, event_source: str) -> Limits:
+        """By the table; raises ValueError for an unknown event source."""
+        return known(self.source_limits, event_source, "event_source", self.type)
+
+    def takes_pixel(self, event_source: str) -> bool:
+        """By the table; raises ValueError for an unknown event source."""
+        self.limits(event_source)
+        return event_source in self.pixel_sources
+
+    def integration_name(self, event_source: str, preset: str) -> str | None:
+        """By the table; raises ValueError for an unknown event source or preset."""
+        self.limits(event_source)
+        name = known(self.preset_integrations, preset, "preset", self.type)
+        return name if isinstance(name, str) else name[event_source]
+
+    def rules(self, preset: str) -> tuple[Rule, ...]:
+        """By the table; raises ValueError for an unknown preset."""
+        return known(self.preset_rules, preset, "preset", self.type)
+
+    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
+        """By the table; raises ValueError for an unknown preset."""
+        return known(self.preset_keys, preset, "preset", self.type)

@@ -24,8 +24,8 @@ from archiver.destinations.base import (
     Reply,
     RequestItem,
     Rule,
+    Tabled,
     Verdict,
-    known,
 )
 from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
 from archiver.destinations.reply_bodies import (
@@ -164,41 +164,21 @@ _item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 _reply_decoder = msgspec.json.Decoder(_ReplyBody)
 
 
-class GoogleAnalytics4:
+class GoogleAnalytics4(Tabled):
     """GA4 Measurement Protocol, `type = "ga4"` (see `RequestBuilder`)."""
 
     type = _TYPE
-    presets = tuple(_RULES)
+    source_limits = _LIMITS
+    preset_rules = _RULES
+    preset_keys = _MATCH_KEYS
+    preset_integrations = _INTEGRATIONS
     buildable = tuple(("segment", source) for source in _LIMITS)
-    event_sources = tuple(_LIMITS)
     dedup_window: timedelta | None = None
     quirks: Mapping[str, tuple[Quirk, ...]] = {"segment": SEGMENT_GA4_QUIRKS}
     has_verdicts = False
     token_env = _TOKEN_ENV
     api_version: str | None = None
     documentation = _FACTS
-
-    def limits(self, event_source: str) -> Limits:
-        """25 events of one client, at most 72 hours old."""
-        return known(_LIMITS, event_source, "event_source", _TYPE)
-
-    def takes_pixel(self, event_source: str) -> bool:
-        """Web events may have a browser twin, from which GA4 does not tell them apart."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return event_source == "web"
-
-    def integration_name(self, event_source: str, preset: str) -> str | None:
-        """One name for all sources of events."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return known(_INTEGRATIONS, preset, "preset", _TYPE)
-
-    def rules(self, preset: str) -> tuple[Rule, ...]:
-        """The inbound events of a preset, one GA4 name each."""
-        return known(_RULES, preset, "preset", _TYPE)
-
-    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
-        """The hub's id of an event; GA4 never sees it."""
-        return known(_MATCH_KEYS, preset, "preset", _TYPE)
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `events`, none with an id.

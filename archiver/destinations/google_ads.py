@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from archiver.destinations.base import Fact, Limits, MatchKey, Reply, RequestItem, Rule, known
+from archiver.destinations.base import Fact, Limits, MatchKey, Reply, RequestItem, Rule, Tabled
 from archiver.destinations.google_replies import judge
 from archiver.destinations.json_text import id_of
 from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
@@ -85,36 +85,17 @@ _body_decoder = msgspec.json.Decoder(_LoggedBody)
 _item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 
 
-class GoogleAds:
+class GoogleAds(Tabled):
     """Google Ads API, `uploadClickConversions`, `type = "google-ads"` (see `ApiLogReader`)."""
 
     type = _TYPE
-    presets = tuple(_RULES)
-    event_sources = tuple(_LIMITS)
+    source_limits = _LIMITS
+    pixel_sources: frozenset[str] = frozenset()  # What is uploaded no browser tag counts.
+    preset_rules = _RULES
+    preset_keys = _MATCH_KEYS
+    preset_integrations = _INTEGRATIONS
     dedup_window: timedelta | None = None
     documentation = _FACTS
-
-    def limits(self, event_source: str) -> Limits:
-        """2,000 conversions; how old one may be is set in the account."""
-        return known(_LIMITS, event_source, "event_source", _TYPE)
-
-    def takes_pixel(self, event_source: str) -> bool:
-        """A conversion action has one source: what is uploaded no browser tag counts."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return False
-
-    def integration_name(self, event_source: str, preset: str) -> str | None:
-        """The hub's name for it, the same for every event source."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return known(_INTEGRATIONS, preset, "preset", _TYPE)
-
-    def rules(self, preset: str) -> tuple[Rule, ...]:
-        """None: conversion actions are the user's own."""
-        return known(_RULES, preset, "preset", _TYPE)
-
-    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
-        """Where a preset takes `orderId` from."""
-        return known(_MATCH_KEYS, preset, "preset", _TYPE)
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `conversions`.

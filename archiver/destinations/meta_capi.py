@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from archiver.destinations.base import Limits, MatchKey, Reply, RequestItem, Rule, known
+from archiver.destinations.base import Limits, MatchKey, Reply, RequestItem, Rule, Tabled
 from archiver.destinations.json_text import id_of, text_of
 from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
 from archiver.destinations.meta_facts import META_FACTS
@@ -151,12 +151,14 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 
 
-class MetaConversions:
+class MetaConversions(Tabled):
     """Meta Conversions API, `type = "meta-capi"` (see `ApiLogReader`)."""
 
     type = _TYPE
-    presets = tuple(_RULES)
-    event_sources = tuple(_LIMITS)
+    source_limits = _LIMITS
+    preset_rules = _RULES
+    preset_keys = _MATCH_KEYS
+    preset_integrations = _INTEGRATIONS
     dedup_window: timedelta | None = timedelta(hours=48)
     buildable = tuple((preset, source) for preset in _EVENTS for source in ACTION_SOURCES)
     quirks: Mapping[str, tuple[Quirk, ...]] = {
@@ -167,28 +169,6 @@ class MetaConversions:
     token_env = _TOKEN_ENV
     api_version: str | None = _API_VERSIONS["segment"]
     documentation = META_FACTS
-
-    def limits(self, event_source: str) -> Limits:
-        """1,000 events; 7 days, in a physical store 62."""
-        return known(_LIMITS, event_source, "event_source", _TYPE)
-
-    def takes_pixel(self, event_source: str) -> bool:
-        """Web events may have a browser twin."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return event_source == "web"
-
-    def integration_name(self, event_source: str, preset: str) -> str | None:
-        """The hub's name for it, the same for every event source."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return known(_INTEGRATIONS, preset, "preset", _TYPE)
-
-    def rules(self, preset: str) -> tuple[Rule, ...]:
-        """The inbound events of a preset, one of Meta's names each."""
-        return known(_RULES, preset, "preset", _TYPE)
-
-    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
-        """Where a preset takes `event_id` from."""
-        return known(_MATCH_KEYS, preset, "preset", _TYPE)
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `data`.

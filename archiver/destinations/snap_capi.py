@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from archiver.destinations.base import Fact, Limits, MatchKey, Reply, RequestItem, Rule, known
+from archiver.destinations.base import Fact, Limits, MatchKey, Reply, RequestItem, Rule, Tabled
 from archiver.destinations.json_text import id_of
 from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
 from archiver.destinations.requests import (
@@ -149,41 +149,21 @@ _body_decoder = msgspec.json.Decoder(_LoggedBody)
 _item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 
 
-class SnapConversions:
+class SnapConversions(Tabled):
     """Snap Conversions API v3, `type = "snap-capi"` (see `RequestBuilder`)."""
 
     type = _TYPE
-    presets = tuple(_RULES)
+    source_limits = _LIMITS
+    preset_rules = _RULES
+    preset_keys = _MATCH_KEYS
+    preset_integrations = _INTEGRATIONS
     buildable = tuple(("segment", source) for source in _LIMITS)
-    event_sources = tuple(_LIMITS)
     dedup_window: timedelta | None = timedelta(hours=48)
     quirks: Mapping[str, tuple[Quirk, ...]] = {"segment": SEGMENT_SNAP_QUIRKS}
     has_verdicts = True
     token_env = _TOKEN_ENV
     api_version: str | None = _VERSION
     documentation = _FACTS
-
-    def limits(self, event_source: str) -> Limits:
-        """2,000 events of at most 7 days; sources disagree on the age (see the facts)."""
-        return known(_LIMITS, event_source, "event_source", _TYPE)
-
-    def takes_pixel(self, event_source: str) -> bool:
-        """Web events may have a browser twin."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return event_source == "web"
-
-    def integration_name(self, event_source: str, preset: str) -> str | None:
-        """One name for all sources of events."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return known(_INTEGRATIONS, preset, "preset", _TYPE)
-
-    def rules(self, preset: str) -> tuple[Rule, ...]:
-        """The inbound events of a preset, one Snap name each."""
-        return known(_RULES, preset, "preset", _TYPE)
-
-    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
-        """Where a preset takes `event_id` from."""
-        return known(_MATCH_KEYS, preset, "preset", _TYPE)
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `data`.

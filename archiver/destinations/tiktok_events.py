@@ -17,8 +17,7 @@ from archiver.destinations.base import (
     MatchKey,
     Reply,
     RequestItem,
-    Rule,
-    known,
+    Tabled,
 )
 from archiver.destinations.json_text import id_of
 from archiver.destinations.logged_requests import decoded_body, decoded_event
@@ -85,13 +84,15 @@ _body_decoder = msgspec.json.Decoder(_LoggedBody)
 _item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 
 
-class TikTokEvents:
+class TikTokEvents(Tabled):
     """TikTok Events API 2.0, `type = "tiktok-events"` (see `RequestBuilder`)."""
 
     type = _TYPE
-    presets = tuple(_RULES)
+    source_limits = _LIMITS
+    preset_rules = _RULES
+    preset_keys = _MATCH_KEYS
+    preset_integrations = _INTEGRATIONS
     buildable = BUILDABLE
-    event_sources = tuple(_LIMITS)
     dedup_window: timedelta | None = timedelta(hours=48)
     quirks: Mapping[str, tuple[Quirk, ...]] = {
         "segment": QUIRKS,
@@ -101,28 +102,6 @@ class TikTokEvents:
     token_env = TOKEN_ENV
     api_version: str | None = None
     documentation = FACTS
-
-    def limits(self, event_source: str) -> Limits:
-        """1,000 events; an age for offline events, the size of an uploaded file for CRM."""
-        return known(_LIMITS, event_source, "event_source", _TYPE)
-
-    def takes_pixel(self, event_source: str) -> bool:
-        """Web events may have a browser twin."""
-        known(_LIMITS, event_source, "event_source", _TYPE)
-        return event_source == "web"
-
-    def integration_name(self, event_source: str, preset: str) -> str | None:
-        """Both hubs have several destinations of TikTok; CRM goes by that for web."""
-        names = known(_INTEGRATIONS, preset, "preset", _TYPE)
-        return known(names, event_source, "event_source", _TYPE)
-
-    def rules(self, preset: str) -> tuple[Rule, ...]:
-        """The inbound events of a preset; for each event source one TikTok name each."""
-        return known(_RULES, preset, "preset", _TYPE)
-
-    def match_keys(self, preset: str) -> tuple[MatchKey, ...]:
-        """Where a preset takes `event_id` from."""
-        return known(_MATCH_KEYS, preset, "preset", _TYPE)
 
     def request_items(self, body: bytes | Mapping[str, object]) -> list[RequestItem]:
         """Take a logged request body apart, one item per element of `data`."""

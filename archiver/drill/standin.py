@@ -8,6 +8,7 @@ losses and double counts can be measured from outside.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -99,7 +100,7 @@ class Refusal(Exception):
         self.is_too_old = is_too_old
 
 
-class Account:
+class Account(ABC):
     """One account at a destination (the base of each kind).
 
     Attributes:
@@ -146,9 +147,9 @@ class Account:
         """The events that were counted more than once."""
         return {key: counts for key, counts in self.counted.items() if len(counts) > 1}
 
+    @abstractmethod
     def takes(self, path: str) -> bool:
         """Whether a path is one of this kind of API."""
-        raise NotImplementedError
 
     def handle(
         self, at: datetime, path: str, headers: Mapping[str, str], body: bytes, sender: str = ""
@@ -227,29 +228,29 @@ class Account:
             return Answer(fault.status, b"<html><h1>upstream error</h1></html>", _HTML)
         return self._server_error(fault.status)
 
+    @abstractmethod
     def _read(self, path: str, headers: Mapping[str, str], body: bytes) -> list[Any]:
         """The events of a request; raises Refusal where it is not taken at all."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _item(self, at: datetime, row: int, item: Any) -> Item:
         """One of them; raises Refusal where the request is not taken for its sake."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _names(self, item: Any) -> tuple[Any, Any]:
         """Name and id of one of them, as far as it has them."""
-        raise NotImplementedError
 
-    def _accepted(self, items: int) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _accepted(self, items: int) -> Answer: ...
 
-    def _throttled(self, headers: Mapping[str, str]) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _throttled(self, headers: Mapping[str, str]) -> Answer: ...
 
-    def _bad_token(self) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _bad_token(self) -> Answer: ...
 
-    def _server_error(self, status: int) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _server_error(self, status: int) -> Answer: ...
 
 
 _HTML = {"Content-Type": "text/html"}
