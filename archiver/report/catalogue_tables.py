@@ -247,14 +247,25 @@ def _preset_of(pair: Pair) -> str:
 
 
 def _limits_in_short(limits: list[LimitsOf]) -> Iterator[str]:
-    """What holds for some event source; where they differ, each value."""
+    """What holds for most event sources or, with its name, for one of the others."""
     for unit, values in (
-        ("events", [f"{of.max_events:,}" for of in limits if of.max_events is not None]),
-        ("bytes", [f"{of.max_body_bytes:,}" for of in limits if of.max_body_bytes is not None]),
-        ("old", [duration_text(of.max_age_seconds) for of in limits if of.max_age_seconds]),
+        ("events", [f"{of.max_events:,}" if of.max_events else None for of in limits]),
+        ("bytes", [f"{of.max_body_bytes:,}" if of.max_body_bytes else None for of in limits]),
+        (
+            "old",
+            [duration_text(of.max_age_seconds) if of.max_age_seconds else None for of in limits],
+        ),
     ):
-        if values:
-            yield f"{' or '.join(dict.fromkeys(values))} {unit}"
+        sources: dict[str, list[str]] = {}
+        for of, value in zip(limits, values, strict=True):
+            if value is not None:
+                sources.setdefault(value, []).append(of.event_source)
+        words = []
+        for value, of_value in sources.items():
+            where = "" if 2 * len(of_value) > len(limits) else f" ({', '.join(of_value)})"
+            words.append(f"{value} {unit}{where}")
+        if words:
+            yield " or ".join(words)
 
 
 def _counts(facts: Mapping[str, int]) -> Text:

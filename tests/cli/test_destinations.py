@@ -135,6 +135,12 @@ def test_the_list_fits_a_terminal() -> None:
     assert "shop: configured, of type tiktok-events" in text
 
 
+def test_a_limit_of_some_event_source_is_not_said_of_all() -> None:
+    text = " ".join(shown(print_catalogue, catalogue(), {}).split())
+    assert "1,000 events, 50,000,000 bytes (crm), 28d old (offline)" in text
+    assert "7d old or 62d old (physical_store)" in text
+
+
 def test_the_unverified_is_marked() -> None:
     text = shown(print_details, details("tiktok-events"), width=100)
     assert "body size (max_body_bytes)" in text
