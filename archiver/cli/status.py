@@ -10,7 +10,7 @@ import click
 
 from archiver.cli.common import Settings, console, json_option, pass_settings, print_json
 
-_COMMANDS = ("ingest", "receipts", "load", "reconcile", "backfill", "verify")
+_COMMANDS = ("ingest", "receipts", "load", "reconcile", "backfill", "upload", "verify")
 
 
 @click.command("status", short_help="What last ran, how far feeds reach, what is open.")

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.common import Settings, json_option, pass_settings, print_json, wait_option
+from archiver.cli.common import (
+    Settings,
+    dry_run_option,
+    json_option,
+    pass_settings,
+    print_json,
+    wait_option,
+)
 from archiver.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ _SHOWN_BATCHES = 10
     help="How long a reply may take.",
 )
 @json_option
+@dry_run_option
 @wait_option
 @pass_settings
 def command(
@@ -51,6 +59,7 @@ def command(
     base_url: str | None,
     read_seconds: float,
     as_json: bool,
+    dry_run: bool,
     wait: bool,
 ) -> int:
     """Say what an upload of the backfill in DIR would send where, or send it.
@@ -62,6 +71,7 @@ def command(
     from archiver.backfill.upload import upload
 
     config, archive = settings.config, settings.archive
+    send = send and not dry_run
     with _stopping() as stop, _progress() as on_progress:
         result = upload(
             config,

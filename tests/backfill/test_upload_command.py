@@ -188,6 +188,17 @@ def test_a_log_that_receipts_does_not_find_is_named(workspace: Workspace, world:
     assert f"next: archiver receipts --destination tiktok {log}, then" in said
 
 
+def test_a_dry_run_sends_nothing_whatever_else_is_said(workspace: Workspace, world: World) -> None:
+    found = workspace.done("upload", world.folder, "--send", "--dry-run", "--json").json
+    assert (found["sent"], found["waiting"]) == (False, 3)
+    assert world.seen == []
+
+
+def test_status_says_when_an_upload_last_ran(workspace: Workspace, world: World) -> None:
+    workspace.done("upload", world.folder, "--send")
+    assert workspace.done("status", "--json").json["last_runs"]["upload"]["exit_code"] == 0
+
+
 def test_no_backfill_is_made_while_replies_are_not_imported(
     workspace: Workspace, world: World
 ) -> None:
