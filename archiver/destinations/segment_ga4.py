@@ -48,6 +48,7 @@ from archiver.destinations.mapping import (
 )
 from archiver.destinations.paths import Fixed, Source
 from archiver.destinations.requests import BuiltEvent, FieldInfo, Quirk, UnsendableEvent
+from archiver.destinations.segment_currencies import CURRENCIES
 from archiver.destinations.segment_fields import (
     item_members,
     nested_number,
@@ -78,18 +79,6 @@ SEGMENT_GA4_RULES = (
     Rule("track", "Signed In", "login"),
     Rule("track", "Product Added to Wishlist", "add_to_wishlist"),
 )
-
-_ISO_4217 = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP
-BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB
-EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD
-JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU
-MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD
-RUB RWF SAR SBD SCR SDG SEK SGD SHP SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD
-TWD TZS UAH UGX USD USN UYI UYU UYW UZS VES VND VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XDR XOF
-XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWC
-"""
-_CURRENCIES = frozenset(_ISO_4217.split())
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -160,7 +149,7 @@ class SegmentGa4Events:
 
     def _check(self, name: str, action: _Action, params: dict[str, Any], notes: list[str]) -> None:
         currency = params.get("currency")
-        if currency is not None and currency.upper() not in _CURRENCIES:
+        if currency is not None and currency.upper() not in CURRENCIES:
             del params["currency"]
             notes.append("params.currency left out: not one of ISO 4217")
         is_bad = currency is not None and "currency" not in params

@@ -1,4 +1,4 @@
-"""Codes as Segment's Meta destination knows them: currencies, states of the USA, countries.
+"""Codes as Segment's Meta destination knows them: states of the USA, countries.
 
 Names are written as they are looked up: lower case, without white space. The District of Columbia
 and the territories are not among the states; many other spellings of countries are missing too, and
@@ -9,17 +9,6 @@ Source: segmentio/action-destinations, facebook-conversions-api/shared/constants
 
 from __future__ import annotations
 
-_CURRENCIES = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN
-BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP
-ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR
-ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD
-MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR
-PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLL SOS SRD SSP STN SVC SYP SZL THB
-TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VES VND VUV WST XAF XAG XAU
-XBA XBB XBC XBD XCD XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWC
-"""
-CURRENCIES = frozenset(_CURRENCIES.split())
 """Currency codes that Segment lets through."""
 
 _STATES = """

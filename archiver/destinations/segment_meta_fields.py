@@ -20,6 +20,7 @@ from archiver.destinations.mapping import Field, Form, Read, sources
 from archiver.destinations.meta_fields import CUSTOM_DATA
 from archiver.destinations.paths import Fixed, Source
 from archiver.destinations.requests import Quirk
+from archiver.destinations.segment_currencies import CURRENCIES
 from archiver.destinations.segment_fields import (
     boolean_field,
     item_members,
@@ -29,7 +30,7 @@ from archiver.destinations.segment_fields import (
     text_field,
     text_list,
 )
-from archiver.destinations.segment_meta_codes import COUNTRIES, CURRENCIES, STATES
+from archiver.destinations.segment_meta_codes import COUNTRIES, STATES
 
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 _CONTAINS_HASH = re.compile(r"[0-9A-Fa-f]{64}")
