@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
 import msgspec
 
-from archiver.destinations.json_text import repair_unicode, text_of
+from archiver.destinations.base import RequestItem
+from archiver.destinations.json_text import id_of, repair_unicode, text_of
+from archiver.values import parse_amount, parse_instant
 
 T = TypeVar("T")
 
@@ -57,3 +60,33 @@ def decoded_event(raw: bytes, decoder: msgspec.json.Decoder[T], nothing: T) -> T
 def text_or_none(value: object) -> str | None:
     """A value that is text and not empty; None for anything else."""
     return value if isinstance(value, str) and value else None
+
+
+class _MetaLike(msgspec.Struct):
+    event_id: msgspec.Raw = msgspec.Raw(b"")
+    event_name: Any = None
+    event_time: Any = None
+    custom_data: Any = None
+
+
+_EMPTY = _MetaLike()
+_meta_like = msgspec.json.Decoder(_MetaLike, float_hook=Decimal)
+
+
+def meta_like_item(raw: bytes, rehearsal: str | None = None) -> RequestItem:
+    """An element of `data` in the form of Meta's API, which Snap's has too.
+
+    Args:
+        raw: its JSON.
+        rehearsal: as in `RequestItem`.
+    """
+    item = decoded_event(raw, _meta_like, _EMPTY)
+    custom = item.custom_data if isinstance(item.custom_data, dict) else {}
+    return RequestItem(
+        event_id=id_of(bytes(item.event_id)),
+        event_name=text_or_none(item.event_name),
+        event_time=parse_instant(item.event_time),
+        value=parse_amount(custom.get("value")),
+        currency=text_or_none(custom.get("currency")),
+        rehearsal=rehearsal,
+    )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from archiver.destinations.base import Limits, MatchKey, Reply, RequestItem, Rule, Tabled
-from archiver.destinations.json_text import id_of, text_of
-from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
+from archiver.destinations.json_text import text_of
+from archiver.destinations.logged_requests import decoded_body, meta_like_item
 from archiver.destinations.meta_facts import META_FACTS
 from archiver.destinations.meta_replies import advise, judge
 from archiver.destinations.meta_requirements import ACTION_SOURCES
@@ -30,7 +28,6 @@ from archiver.destinations.rudderstack_meta import RudderStackMetaEvents
 from archiver.destinations.rudderstack_meta_fields import RUDDERSTACK_QUIRKS
 from archiver.destinations.segment_meta import SegmentMetaEvents
 from archiver.destinations.segment_meta_fields import SEGMENT_QUIRKS
-from archiver.values import parse_amount, parse_instant
 
 _TYPE = "meta-capi"
 
@@ -138,17 +135,8 @@ class _LoggedBody(msgspec.Struct):
     data: list[msgspec.Raw] | str
 
 
-class _LoggedItem(msgspec.Struct):
-    event_id: msgspec.Raw = msgspec.Raw(b"")
-    event_name: Any = None
-    event_time: Any = None
-    custom_data: Any = None
-
-
-_EMPTY = _LoggedItem()
 _body_decoder = msgspec.json.Decoder(_LoggedBody)
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 
 
 class MetaConversions(Tabled):
@@ -224,12 +212,4 @@ class _MetaRequests:
 def _request_item(raw: bytes) -> RequestItem:
     if raw[:1] == b'"':
         raw = text_of(raw).encode()
-    item = decoded_event(raw, _item_decoder, _EMPTY)
-    custom = item.custom_data if isinstance(item.custom_data, dict) else {}
-    return RequestItem(
-        event_id=id_of(bytes(item.event_id)),
-        event_name=text_or_none(item.event_name),
-        event_time=parse_instant(item.event_time),
-        value=parse_amount(custom.get("value")),
-        currency=text_or_none(custom.get("currency")),
-    )
+    return meta_like_item(raw)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from archiver.destinations.base import Fact, Limits, MatchKey, Reply, RequestItem, Rule, Tabled
-from archiver.destinations.json_text import id_of
-from archiver.destinations.logged_requests import decoded_body, decoded_event, text_or_none
+from archiver.destinations.logged_requests import decoded_body, meta_like_item, text_or_none
 from archiver.destinations.requests import (
     Advice,
     Header,
@@ -34,7 +32,6 @@ from archiver.destinations.segment_snap import (
     SegmentSnapEvents,
 )
 from archiver.destinations.snap_replies import advise, judge
-from archiver.values import parse_amount, parse_instant
 
 # RudderStack lower-cases the name and puts `_` for white space before it looks it up; each name is
 # listed as RudderStack's event specification has it, and as the map has it where that is another.
@@ -137,16 +134,7 @@ class _LoggedBody(msgspec.Struct):
     test_event_code: Any = None
 
 
-class _LoggedItem(msgspec.Struct):
-    event_id: msgspec.Raw = msgspec.Raw(b"")
-    event_name: Any = None
-    event_time: Any = None
-    custom_data: Any = None
-
-
-_EMPTY = _LoggedItem()
 _body_decoder = msgspec.json.Decoder(_LoggedBody)
-_item_decoder = msgspec.json.Decoder(_LoggedItem, float_hook=Decimal)
 
 
 class SnapConversions(Tabled):
@@ -172,7 +160,7 @@ class SnapConversions(Tabled):
         """
         logged = decoded_body(body, _body_decoder, "data")
         rehearsal = _TEST if text_or_none(logged.test_event_code) else None
-        return [_request_item(bytes(raw), rehearsal) for raw in logged.data]
+        return [meta_like_item(bytes(raw), rehearsal) for raw in logged.data]
 
     def judge(self, http_status: int | None, reply: bytes | None, items: int) -> Reply:
         """Decide by the body's `status`; the table is in `snap_replies`."""
@@ -214,16 +202,3 @@ class _SnapRequests:
     def split(self, body: bytes) -> tuple[list[bytes], bytes]:
         """The elements of `data`."""
         return split_items(body, "data"), b""
-
-
-def _request_item(raw: bytes, rehearsal: str | None) -> RequestItem:
-    item = decoded_event(raw, _item_decoder, _EMPTY)
-    custom = item.custom_data if isinstance(item.custom_data, dict) else {}
-    return RequestItem(
-        event_id=id_of(bytes(item.event_id)),
-        event_name=text_or_none(item.event_name),
-        event_time=parse_instant(item.event_time),
-        value=parse_amount(custom.get("value")),
-        currency=text_or_none(custom.get("currency")),
-        rehearsal=rehearsal,
-    )
