@@ -85,7 +85,7 @@ class Cutter:
         self._items: list[bytes] = []
         self._hour = 0
         self._root = b""
-        self._bytes = 0
+        self._room_bytes = 0
         self._most_events = route.limits.max_events or 1 << 62
         self._most_bytes = route.limits.max_body_bytes or 1 << 62
         self._most_event_bytes = route.limits.max_event_bytes or 1 << 62
@@ -104,12 +104,11 @@ class Cutter:
         """
         hour = time_us // _HOUR_US if self._is_hourly else 0
         size = len(item) + 1
-        items = self._items
+        row = len(self._items)
         if (
-            not items
+            size > self._room_bytes
+            or row >= self._most_events
             or hour != self._hour
-            or len(items) >= self._most_events
-            or self._bytes + size > self._most_bytes
             or root != self._root
             or size > self._most_event_size
         ):
@@ -117,11 +116,11 @@ class Cutter:
             self.finish()
             self.number += 1
             self._hour, self._root = hour, root
-            self._bytes = len(self._requests.body([], root))
-            items = self._items
-        items.append(item)
-        self._bytes += size
-        return len(items) - 1
+            self._room_bytes = self._most_bytes - len(self._requests.body([], root))
+            row = 0
+        self._items.append(item)
+        self._room_bytes -= size
+        return row
 
     def finish(self) -> None:
         """Close the last batch."""
@@ -129,6 +128,7 @@ class Cutter:
             body = self._requests.body(self._items, self._root)
             self._close(self.number, body, len(self._items))
             self._items = []
+            self._room_bytes = 0
 
     def _check_size(self, item: bytes, root: bytes) -> None:
         if len(item) > self._most_event_bytes:
@@ -168,7 +168,10 @@ def build_batches(
     cutter = Cutter(plan.route, close)
     notes: Counter[str] = Counter()
     path = scratch / "placed.parquet"
-    with pq.ParquetWriter(path, _BUILT, compression="zstd", compression_level=1) as writer:
+    # It is read once and then gone: to make it smaller would cost more than to write it.
+    with pq.ParquetWriter(
+        path, _BUILT, compression="none", write_statistics=False, use_dictionary=["file", "detail"]
+    ) as writer:
         for chunk in read_chunks(config, archive, plan.candidates, scratch):
             writer.write_table(_build(chunk, requests, cutter, notes))
         cutter.finish()
