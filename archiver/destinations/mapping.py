@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeVar, cast
 
 from archiver.destinations.event_reader import EventReader, defined
@@ -207,11 +206,25 @@ def _known(fields: Sequence[Field], *, strict: bool) -> dict[str, Any]:
         known[f"absent{number}"] = field.absent
         if form is not None:
             known[f"form{number}"] = form.apply
-            known[f"remembered{number}"] = lru_cache(_REMEMBERED_TEXTS)(form.apply)
+            known[f"remembered{number}"] = _Remembered(form.apply)
         for index, source in enumerate(field.sources):
             if not isinstance(source, JsonPath):
                 known[f"fixed{number}_{index}"] = source.value
     return known
+
+
+class _Remembered(dict[str, str | None]):
+    """What a form gives, of the texts that came last."""
+
+    def __init__(self, apply: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._apply = apply
+
+    def __missing__(self, text: str) -> str | None:
+        if len(self) >= _REMEMBERED_TEXTS:
+            self.clear()
+        self[text] = sent = self._apply(text)
+        return sent
 
 
 def _form(field: Field, *, strict: bool) -> Form | None:
@@ -254,24 +267,22 @@ def _statements(
     if field.skips_empty and values:
         lines += [f"if {empty}:", "    x = None"]
     # Nearly all values are text. A list is of ids, which are too many to be remembered.
-    one, listed = (f"remembered{number}(x)", f"[form{number}(x)]") if has_form else ("x", "[x]")
+    one, listed = (f"remembered{number}[x]", f"[form{number}(x)]") if has_form else ("x", "[x]")
     known_text = {"text": one, "list": listed}.get(_OF_TEXT.get(field.read, ""))
-    absent = [] if field.absent is _OMITTED else ["else:", f"    {into} = absent{number}"]
-    put = ["if x is not None:", f"    {into} = x", *absent]
+    absent = "pass" if field.absent is _OMITTED else f"{into} = absent{number}"
+    put = ["if x is not None:", f"    {into} = x", "else:", f"    {absent}"]
+    lines += ["if x is None:", f"    {absent}"]
     if known_text in ("x", "[x]", listed):
-        lines += ["if type(x) is str and x:", f"    {into} = {known_text}"]
+        lines += ["elif type(x) is str and x:", f"    {into} = {known_text}"]
     elif known_text:
-        lines += ["if type(x) is str and x:", f"    x = {known_text}", *_indented(put)]
-    lines += [
-        f"{'elif' if known_text else 'if'} x is not None:",
-        f"    x = read{number}(x, {field.name!r}, notes)",
-    ]
+        lines += ["elif type(x) is str and x:", f"    x = {known_text}", *_indented(put)]
+    lines += ["else:", f"    x = read{number}(x, {field.name!r}, notes)"]
     if has_form:
         lines += [
             "    if x is not None:",
             f"        x = [form{number}(y) for y in x] if type(x) is list else {one}",
         ]
-    return [*lines, *_indented(put), *absent]
+    return [*lines, *_indented(put)]
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

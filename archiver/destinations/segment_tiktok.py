@@ -111,8 +111,8 @@ class SegmentEvents:
             of_contents = contents(*paths, **table.options)
             fields = overridden((*table.fields, of_contents), overrides)
             mappings[paths] = EventMapping([f for f in fields if _can_be_sent(f)], strict=strict)
-        self._others = mappings[()]
-        self._mappings = {name: mappings[(path,)] for name, path in table.contents.items()}
+        self._others = mappings[()].apply
+        self._applies = {name: mappings[(path,)].apply for name, path in table.contents.items()}
         self.fields = _infos(table, strict=strict, overrides=overrides)
 
     def event(
@@ -129,7 +129,7 @@ class SegmentEvents:
             "event_time": event_time_us // 1_000_000,
             "event_id": event_id,
         }
-        self._mappings.get(destination_event, self._others).apply(payload, notes, event)
+        self._applies.get(destination_event, self._others)(payload, notes, event)
         self._finish(event, destination_event, notes)
         return event
 
@@ -139,7 +139,8 @@ class SegmentEvents:
         """Build one item (see `Requests.build_event`)."""
         notes: list[str] = []
         event = self.event(payload, destination_event, event_id, event_time_us, notes)
-        return BuiltEvent(encoder.encode(event), b"", tuple(dict.fromkeys(notes)) if notes else ())
+        item = encoder.encode(event)
+        return BuiltEvent(item, b"", tuple(dict.fromkeys(notes))) if notes else BuiltEvent(item)
 
 
 def _can_be_sent(field: Field) -> bool:

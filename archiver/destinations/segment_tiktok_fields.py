@@ -129,6 +129,9 @@ def _lower_hash(text: str) -> str:
 
 
 def _phone_hash(text: str) -> str:
+    plain = text.replace(" ", "").lstrip("+")
+    if plain.isdecimal() and plain.isascii() and len(plain) < _HASH_CHARACTERS:  # Mostly.
+        return sha256(b"+" + plain[: _PHONE_CHARACTERS - 1].encode()).hexdigest()
     if len(text) >= _HASH_CHARACTERS or not _LEAST_VISIBLE <= text < _BEYOND_ASCII:  # Hardly ever.
         if is_blank(text):
             return ""
@@ -194,8 +197,8 @@ _TEXTS = (
 def products(value: Any, name: str, notes: list[str]) -> list[dict[str, Any]] | None:
     """The items of `contents`, from a list of products or from one."""
     if type(value) is dict:
-        value = [value]
-    elif not isinstance(value, list):
+        return [_product(value, notes)]
+    if not isinstance(value, list):
         if value != "":
             notes.append(f"{name} left out: not a list of products")
         return None
