@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
+from archiver.config.housekeeping_checks import check_housekeeping
+from archiver.config.night_checks import check_alerts, check_night
 from archiver.config.request_checks import check_requests
 from archiver.config.rule_checks import check_selection, check_zone
 from archiver.config.settings import Config, DestinationSettings, SourceSettings
@@ -75,6 +77,9 @@ def check(config: Config, doing: str) -> None:
         _check_destination(f"destinations.{name}", destination, config, doing)
         check_requests(f"destinations.{name}", destination, doing)
         _check_receipts(f"destinations.{name}", destination, config, doing)
+    check_night(config, doing)
+    check_alerts(config, doing)
+    check_housekeeping(config, doing)
 
 
 def _check_source(where: str, source: SourceSettings, config: Config, doing: str) -> None:

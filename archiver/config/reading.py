@@ -19,6 +19,16 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from archiver.config.checks import check, own_folder
+from archiver.config.night_settings import (
+    AlertsSettings,
+    Annotation,
+    ChannelSettings,
+    HousekeepingSettings,
+    MetricsSettings,
+    NightlySettings,
+    ReportSettings,
+    WatchSettings,
+)
 from archiver.config.settings import (
     ArchiveSettings,
     Config,
@@ -41,6 +51,16 @@ _DURATION_KEYS = {
     "max_age",
     "dedup_window",
     "arrival_lag",
+    "stale_after",
+    "compact_after",
+    "history",
+    "keep_events",
+    "keep_receipts",
+    "keep_quarantine",
+    "keep_runs",
+    "cooldown",
+    "deadline_within",
+    "timeout",
 }
 _INSTANT_KEYS = {"account_timezone_before": ("until",), "exclude": ("from", "to")}
 _WITH_OFFSET = re.compile(r"[T ]\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)\s*", re.IGNORECASE)
@@ -52,8 +72,17 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "privacy": PrivacySettings,
     "sources": SourceSettings,
     "destinations": DestinationSettings,
+    "nightly": NightlySettings,
+    "housekeeping": HousekeepingSettings,
+    "report": ReportSettings,
+    "alerts": AlertsSettings,
+    "channels": ChannelSettings,
+    "watch": WatchSettings,
+    "metrics": MetricsSettings,
+    "annotations": Annotation,
 }
-_NAMED_SECTIONS = {"sources", "destinations"}
+_NAMED_SECTIONS = {"sources", "destinations", "channels"}
+_LISTED_SECTIONS = {"annotations"}
 
 
 def load_config(path: Path, environment: Mapping[str, str]) -> Config:
@@ -92,6 +121,17 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
             name: settings[f"destinations.{name}"] for name in raw.get("destinations", {})
         },
         erased=settings["privacy"].erased,
+        nightly=settings["nightly"],
+        housekeeping=settings["housekeeping"],
+        report=settings["report"],
+        alerts=settings["alerts"],
+        channels={name: settings[f"channels.{name}"] for name in raw.get("channels", {})},
+        watch=settings["watch"],
+        metrics=settings["metrics"],
+        annotations=sorted(
+            (settings[f"annotations[{index}]"] for index in range(len(raw.get("annotations", [])))),
+            key=lambda note: note.time,
+        ),
     )
     check(config, doing)
     return config
@@ -126,6 +166,9 @@ def _tables(raw: dict[str, Any], doing: str) -> Iterator[tuple[str, type, dict[s
     """Each table of settings that is there, with its dotted name and its type."""
     for section, kind in _SECTIONS.items():
         table = raw.get(section, {})
+        if section in _LISTED_SECTIONS:
+            yield from _listed(section, kind, table or [], doing)
+            continue
         if not isinstance(table, dict):
             raise ConfigError(doing, f"{section} must be a table: [{section}]")
         if section not in _NAMED_SECTIONS:
@@ -146,6 +189,15 @@ def _tables(raw: dict[str, Any], doing: str) -> Iterator[tuple[str, type, dict[s
                     f"its keys: {known}",
                 )
             yield f"{section}.{name}", kind, inner
+
+
+def _listed(
+    section: str, kind: type, tables: object, doing: str
+) -> Iterator[tuple[str, type, dict[str, Any]]]:
+    if not isinstance(tables, list) or not all(isinstance(inner, dict) for inner in tables):
+        raise ConfigError(doing, f"{section} must be a list of tables", f"write [[{section}]]")
+    for index, inner in enumerate(tables):
+        yield f"{section}[{index}]", kind, inner
 
 
 def _refuse_unknown(raw: dict[str, Any], doing: str) -> None:
@@ -178,7 +230,9 @@ def _refuse_unknown_in(where: str, kind: type, table: dict[str, Any], doing: str
 
 def _read_instants(raw: dict[str, Any], doing: str) -> None:
     """Read the instants of zones and windows: without an offset they would be nobody's clock."""
-    for where, _, table in _tables(raw, doing):
+    for where, kind, table in _tables(raw, doing):
+        if kind is Annotation and "time" in table:
+            table["time"] = _read_instant(table["time"], f"{where}.time", doing)
         for key, names in _INSTANT_KEYS.items():
             for index, inner in enumerate(table.get(key, ())):
                 for name in names if isinstance(inner, dict) else ():
@@ -233,7 +287,7 @@ def _override(raw: dict[str, Any], environment: Mapping[str, str], doing: str) -
     """Set each key that an `ARCHIVER_` variable names; refuse one that names no key."""
     keys: dict[str, list[tuple[str, dict[str, Any], str, type]]] = {}
     for section in _SECTIONS:
-        if section not in _NAMED_SECTIONS:
+        if section not in _NAMED_SECTIONS | _LISTED_SECTIONS:
             raw.setdefault(section, {})
     for where, kind, table in _tables(raw, doing):
         for key in kind.__struct_fields__:  # type: ignore[attr-defined]

@@ -9,6 +9,16 @@ from typing import Literal, TypeVar
 import msgspec
 
 from archiver.account_days import Zone
+from archiver.config.night_settings import (
+    AlertsSettings,
+    Annotation,
+    ChannelSettings,
+    HousekeepingSettings,
+    MetricsSettings,
+    NightlySettings,
+    ReportSettings,
+    WatchSettings,
+)
 from archiver.config.request_settings import MapValue
 from archiver.config.rule_settings import (
     Condition,
@@ -53,12 +63,14 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
         format: `auto` detects by content; a format's name forces it.
         max_bad_ratio: share of bad records in one file above which `ingest` exits 4.
         arrival_lag: how late its files may come; younger hours are not judged to be silent.
+        stale_after: age of its newest event above which it is stale.
     """
 
     paths: list[str] = []
     format: str = "auto"
     max_bad_ratio: float = 0.01
     arrival_lag: timedelta = timedelta(hours=6)
+    stale_after: timedelta = timedelta(hours=36)
 
 
 class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +116,8 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
         coverage: what the feed's silence means (DESIGN §4).
         max_gap_ratio, min_gap: a day above both makes `reconcile` exit 3.
         incident_min: conversions below which an hour neither starts nor ends an incident.
+        stale_after: age above which a conversion without a receipt makes its feed stale, where
+            the feed has nothing newer.
     """
 
     type: str
@@ -147,6 +161,7 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_gap_ratio: float = 0.01
     min_gap: int = 5
     incident_min: int = 10
+    stale_after: timedelta = timedelta(hours=36)
 
     @property
     def zones(self) -> list[Zone]:
@@ -166,6 +181,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         archive_root, warehouse_path: absolute folders.
         sources, destinations: settings by name.
         erased: files or globs of ids whose events must not be delivered.
+        channels: where alerts go, by name.
+        annotations: by their time.
     """
 
     path: Path
@@ -174,6 +191,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, SourceSettings]
     destinations: dict[str, DestinationSettings]
     erased: list[str] = []
+    nightly: NightlySettings = NightlySettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
+    report: ReportSettings = ReportSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    channels: dict[str, ChannelSettings] = {}
+    watch: WatchSettings = WatchSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    annotations: list[Annotation] = []
 
     @property
     def own_folders(self) -> tuple[Path, Path]:
