@@ -130,26 +130,22 @@ weeks AS (
   SELECT UNNEST([7, 14, 21, 28]) AS days
 ),
 
-expected_hours AS (
-  SELECT DISTINCT
+later_hours AS (
+  SELECT
     source_hours.source,
-    source_hours.hour + INTERVAL 1 DAY * weeks.days AS hour
+    source_hours.hour + INTERVAL 1 DAY * weeks.days AS hour,
+    source_hours.occurrences
   FROM source_hours
   CROSS JOIN weeks
 ),
 
 baselines AS (
   SELECT
-    expected_hours.source,
-    expected_hours.hour,
-    MEDIAN(source_hours.occurrences) AS baseline
-  FROM expected_hours
-  CROSS JOIN weeks
-  INNER JOIN source_hours
-    ON
-      expected_hours.source = source_hours.source
-      AND expected_hours.hour - INTERVAL 1 DAY * weeks.days = source_hours.hour
-  GROUP BY expected_hours.source, expected_hours.hour
+    later_hours.source,
+    later_hours.hour,
+    MEDIAN(later_hours.occurrences) AS baseline
+  FROM later_hours
+  GROUP BY later_hours.source, later_hours.hour
   HAVING COUNT(*) >= 2
 ),
 
