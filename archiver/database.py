@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from archiver import resources
+from archiver import interruption, resources
 
 MOST_MEMORY_BYTES = 3 << 30
 """What DuckDB may use of the memory before it spills; the process takes some hundred MiB more."""
@@ -42,8 +42,18 @@ def connect(
     connection = duckdb.connect(
         str(path) if path else ":memory:", read_only=read_only, config=config
     )
+    return _prepared(connection)
+
+
+def another(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection to the same database as this one, of which it shares no temporary table."""
+    return _prepared(connection.cursor())
+
+
+def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
+    interruption.watch(connection)
     return connection
 
 

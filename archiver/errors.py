@@ -15,8 +15,10 @@ EXIT_USAGE = 2
 EXIT_GAP = 3
 EXIT_PARTIAL = 4
 EXIT_LOCKED = 5
+EXIT_STALE = 6
 EXIT_REFUSED = 7
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 _WRONG_PATH = frozenset(
     {
@@ -102,6 +104,12 @@ class InterruptedRunError(ArchiverError):
     """The user ended the run."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+class TerminatedRunError(InterruptedRunError):
+    """The system ended the run, by SIGTERM."""
+
+    exit_code = EXIT_TERMINATED
 
 
 class CorruptInputError(ArchiverError):

@@ -20,7 +20,9 @@ from archiver.cli.common import (
     question_options,
     wait_option,
 )
+from archiver.cli.messages import say
 from archiver.errors import UsageError
+from archiver.progress import task
 from archiver.texts import instant_text
 
 if TYPE_CHECKING:
@@ -183,11 +185,13 @@ def _write(
     check_order(config, order)
     with settings.locked("backfill", archive=True, warehouse=True, wait=wait):
         for folder in finish_interrupted(config, archive, name):
-            click.echo(f"the backfill {folder} of an interrupted run is complete now", err=True)
+            say(f"the backfill {folder} of an interrupted run is complete now")
         _refuse_unimported(settings, name)
         with archive.scratch() as scratch:
-            planned = plan(config, archive, order, scratch)
-            written = write_backfill(config, archive, planned, output, settings.started_at)
+            with task(f"plan the backfill for {name}"):
+                planned = plan(config, archive, order, scratch)
+            with task(f"write the backfill for {name}"):
+                written = write_backfill(config, archive, planned, output, settings.started_at)
         publish(config, archive)
         settings.record("backfill", 0, {"backfill_id": planned.backfill_id})
     _print(_document(planned, written), planned, written, as_json=as_json)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.common import Settings, json_option, pass_settings, print_json
+from archiver.cli.messages import say
+from archiver.cli.names import configured_names
 from archiver.errors import EXIT_DONE, EXIT_UNEXPECTED, UsageError, blaming_the_path
 
 if TYPE_CHECKING:
@@ -17,7 +19,12 @@ if TYPE_CHECKING:
 
 
 @click.command("drill", short_help="Rehearse an outage against a stand-in on this machine.")
-@click.option("--destination", metavar="NAME", help="Whose settings are drilled.")
+@click.option(
+    "--destination",
+    metavar="NAME",
+    shell_complete=configured_names,
+    help="Whose settings are drilled.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another drill.")
 @click.option(
     "--output",
@@ -68,7 +75,7 @@ def command(
             name,
             seed,
             Path(folder),
-            told=lambda line: click.echo(line, err=True),
+            told=say,
         )
     if as_json:
         print_json(_document(found, output))
@@ -204,7 +211,7 @@ def _print_text(found: Drilled, output: Path | None) -> None:
     for note in found.notes:
         click.echo(f"note: {note}")
     for problem in outcome.problems:
-        click.echo(f"error: {problem}", err=True)
+        say(problem, level="error")
     if output is not None:
         click.echo(f"workspace: {output}; look with archiver --config {output}/archiver.toml")
 
@@ -214,12 +221,12 @@ def _serve(seed: int, port: int, faults: float, *, as_json: bool) -> int:
 
     doing = f"serving the stand-in on port {port}"
     try:
-        server = StandInServer(open_accounts(seed, faults), port, told=_say)
+        server = StandInServer(open_accounts(seed, faults), port, told=say)
     except OSError as error:
         raise UsageError(doing, error.strerror or str(error), "name another --port") from None
     with server:
-        click.echo(f"the stand-in is at {server.url}; Ctrl-C ends it", err=True)
-        click.echo(f"set base_url = {server.url!r} in a configuration of your own for it", err=True)
+        say(f"the stand-in is at {server.url}; Ctrl-C ends it")
+        say(f"set base_url = {server.url!r} in a configuration of your own for it")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
         summary = [counted(account) for account in server.accounts]
@@ -233,7 +240,3 @@ def _serve(seed: int, port: int, faults: float, *, as_json: bool) -> int:
             f"{one['double_counts']:,} counted more than once"
         )
     return EXIT_DONE
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

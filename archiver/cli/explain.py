@@ -14,11 +14,17 @@ from archiver.cli.common import (
     pass_settings,
     print_json,
 )
+from archiver.cli.names import configured_names
 
 
 @click.command("explain", short_help="What became of one event, from file to status.")
 @click.argument("id", metavar="ID")
-@click.option("--destination", metavar="NAME", help="This destination only.")
+@click.option(
+    "--destination",
+    metavar="NAME",
+    shell_complete=configured_names,
+    help="This destination only.",
+)
 @click.option(
     "--as-of", type=Instant(), help="The status in the last run for this instant, not the last run."
 )

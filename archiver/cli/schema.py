@@ -21,6 +21,7 @@ from archiver.cli.common import (
     print_json,
     write_output,
 )
+from archiver.cli.messages import say
 from archiver.errors import blaming_the_path
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def command(
         else:
             _write_table(rows, changes, output)
     if output is not None:
-        click.echo(f"{output} is written", err=True)
+        say(f"{output} is written", path=output)
     return 0
 
 

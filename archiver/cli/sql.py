@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archiver.cli.common import Settings, console, json_option, output_options, pass_settings
+from archiver.cli.messages import say
 from archiver.errors import blaming_the_path
 
 
@@ -48,5 +49,5 @@ def command(
     ):
         write_rows(rows, format_name, output, console)
     if output is not None:
-        click.echo(f"{output} is written", err=True)
+        say(f"{output} is written", path=output)
     return 0

@@ -21,6 +21,8 @@ from archiver.cli.common import (
     print_json,
     wait_option,
 )
+from archiver.cli.messages import say
+from archiver.cli.progress import wants_bars
 from archiver.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -96,8 +98,8 @@ def command(
     else:
         _print_outlook(result, folder)
     if result.stopped:
-        click.echo(f"error: uploading {result.backfill_id}: {result.stopped}", err=True)
-        click.echo(f"  next: {_what_next(result, folder)}", err=True)
+        say(f"uploading {result.backfill_id}: {result.stopped}", level="error")
+        say(f"  next: {_what_next(result, folder)}")
     return result.exit_code
 
 
@@ -130,7 +132,7 @@ def _sleep(stop: threading.Event, seconds: float) -> None:
 @contextmanager
 def _progress() -> Iterator[Callable[[Step], None]]:
     """A bar on stderr at a terminal; elsewhere waits alone are said."""
-    if not sys.stderr.isatty():
+    if not wants_bars(sys.argv[1:]):
         yield _say_wait
         return
     from rich.console import Console
@@ -149,7 +151,7 @@ def _show(bar: Progress, task: Any, step: Step) -> None:
 
 def _say_wait(step: Step) -> None:
     if step.why:
-        click.echo(f"{step.batch}: waiting {step.waiting_seconds:.0f} s: {step.why}", err=True)
+        say(f"{step.batch}: waiting {step.waiting_seconds:.0f} s: {step.why}", level="warning")
 
 
 def _document(result: UploadResult) -> dict[str, Any]:
