@@ -38,6 +38,7 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
         "pytest",
+        "archiver.cli.compact",
         "archiver.cli.main",
         "archiver.cli.imports",
         "archiver.cli.ingest",
@@ -46,6 +47,7 @@ _SERVER.set_forkserver_preload(
         "archiver.archive.ingest",
         "archiver.archive.lock",
         "archiver.archive.receive",
+        "archiver.nightly.housekeeping",
         "archiver.warehouse.publish",
     ]
 )
@@ -233,12 +235,16 @@ def _run_without_privileges(config: str, command: str, output: Connection) -> No
 def _run_to_end(config: str, command: str) -> None:
     import sys
 
-    from archiver.archive import importer, store
+    from archiver.archive import compact, importer, store, vacuum
     from archiver.cli.main import run
+    from archiver.warehouse import tidy
 
     # Small input, and yet more than one commit and a checkpoint.
     importer._COMMIT_FILES = 2
     store._CHECKPOINT_EVERY = 2
+    compact.MANY_FILES = tidy.MANY_SEGMENTS = 2
+    compact._COMMIT_FILES = 4
+    vacuum._CHECKPOINT_AFTER = 1
     # Flushing makes no difference to a killed process, only to the time that this takes.
     os.fsync = lambda descriptor: None
     code = run(["--config", config, *command.split()])

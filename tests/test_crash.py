@@ -88,6 +88,43 @@ def test_load_killed_before_any_change_leaves_the_old_warehouse_or_the_new_and_c
     assert step > 10
 
 
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.long)])
+def test_compact_killed_before_any_change_is_no_change_and_converges(
+    stride: int, ingested: Workspace, tmp_path: Path
+) -> None:
+    # What one command replaces goes in the next, which has something to compact as well.
+    workspace = copy_of(ingested, tmp_path / "w")
+    with open(workspace.config_path, "a") as file:
+        file.write('[housekeeping]\nhistory = "0s"\n')
+    for name, command in ("d", "compact"), ("e", "load"):
+        line = order(f"{name}1", "2026-01-14T13:00:00Z")
+        workspace.write(f"inbound/web/{name}.ndjson", line)
+        undisturbed(workspace, "ingest")
+        undisturbed(workspace, "load")
+        undisturbed(workspace, command)
+    before = copy_of(workspace, tmp_path / "before")
+    rows, views = archived(workspace), published(workspace)
+    for step in itertools.count(1, stride):
+        workspace = copy_of(before, tmp_path / "w")
+        killed = crash_lab.run_to_step(workspace.config_path, "compact", step)
+        assert (archived(workspace), published(workspace)) == (rows, views)
+        if not killed:
+            break
+        undisturbed(workspace, "compact")
+        assert archived(workspace) == rows, f"killed before step {step}"
+        assert published(workspace) == views, f"killed before step {step}"
+    assert step > 40
+    undisturbed(workspace, "verify --rebuild")
+    replaced = set(parts(before)) - set(parts(workspace))
+    assert len(replaced) > 3, "nothing was removed, so that no kill fell into it"
+
+
+def parts(workspace: Workspace) -> list[str]:
+    """The data files on the disk, live or not."""
+    root = workspace.folder / "data/archive"
+    return [str(path.relative_to(root)) for path in root.rglob("part-*")]
+
+
 def test_a_recovery_killed_before_any_change_is_recovered_in_turn(
     dead_ingests: list[Workspace], ingested: Workspace, tmp_path: Path
 ) -> None:

@@ -30,7 +30,10 @@ _IN_LOG = re.compile(
     r"\d{20}\.json|\d{20}\.checkpoint(\.\d{10}\.\d{10})?\.parquet|_last_checkpoint"
 )
 # `lost+found`: the archive may be a disk of its own.
-_IN_ROOT = {*TABLES, "_staging", "_last", "_journal.json", ".lock", "lost+found"}
+_IN_ROOT = {
+    *TABLES,
+    *("_staging", "_last", "_runs", "_alerts", "_cache", "_journal.json", ".lock", "lost+found"),
+}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from archiver.archive.ledger import IN_ZIP, Entry, Ledger, Owner
-from archiver.archive.opening import Opened, opened
+from archiver import progress
+from archiver.archive.ledger import IN_ZIP, Entry, KnownFiles, Ledger, Owner
+from archiver.archive.opening import Opened, opened, stated
 from archiver.archive.staged import Chunk, FileResult, Staged
 from archiver.archive.staging import StagedTable
 from archiver.archive.store import Archive
@@ -51,6 +52,7 @@ class Importer:
             its time, UTC, where that says something.
         imported_at: instant of the import, UTC.
         dry_run: read and count, write nothing.
+        known: the ledger, where it is read already; None: it is read.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Importer:
         imported_at: datetime,
         *,
         dry_run: bool = False,
+        known: KnownFiles | None = None,
     ) -> None:
         self._archive = archive
         self._owner = owner
@@ -69,15 +72,16 @@ class Importer:
         self._reader_of = reader_of
         self._imported_at = imported_at
         self._dry_run = dry_run
-        self._ledger = Ledger(archive, owner, imported_at)
+        self._ledger = Ledger(archive, owner, imported_at, known)
         self._staged = self._empty()
         self._staged_bytes = 0
 
     def run(self, paths: Iterable[InboundPath]) -> list[FileResult]:
         """Import the files in order; a failing file does not stop the others."""
         results: list[FileResult] = []
+        named, what = list(paths), f"{self._owner.kind} of {self._owner.name}"
         try:
-            for path in paths:
+            for path in progress.each(named, what, len(named), "files"):
                 try:
                     results += self._import(path)
                 except CorruptInputError as error:
@@ -94,13 +98,13 @@ class Importer:
 
     def _import(self, path: InboundPath) -> list[FileResult]:
         """Import one file, or all files in one zip, or nothing."""
+        known = self._ledger.known_paths(path.recorded, *stated(path))
+        if known:
+            return [
+                FileResult(_inside(path.shown, name), file_id, "already_imported")
+                for name, file_id in known
+            ]
         with opened(path) as source:
-            known = self._ledger.known_paths(path.recorded, source)
-            if known:
-                return [
-                    FileResult(_inside(path.shown, name), file_id, "already_imported")
-                    for name, file_id in known
-                ]
             staged = self._empty()
             entries: list[Entry] = []
             try:

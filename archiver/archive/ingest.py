@@ -7,7 +7,7 @@ from datetime import datetime
 
 from archiver.archive.events import event_tables
 from archiver.archive.importer import Importer
-from archiver.archive.ledger import Owner
+from archiver.archive.ledger import KnownFiles, Owner
 from archiver.archive.staged import Chunk, FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import EVENTS
@@ -23,6 +23,7 @@ def ingest(
     *,
     format_name: str = "auto",
     dry_run: bool = False,
+    known: KnownFiles | None = None,
 ) -> list[FileResult]:
     """Archive every record of the files: as an event, or in quarantine.
 
@@ -33,6 +34,7 @@ def ingest(
         imported_at: instant of the import, UTC.
         format_name: `auto`, or a format that the content is not asked about.
         dry_run: read and count, write nothing.
+        known: the ledger, where it is read already.
 
     Returns:
         One result per file, in order.
@@ -45,6 +47,7 @@ def ingest(
         lambda _path, _modified_at: reader,
         imported_at,
         dry_run=dry_run,
+        known=known,
     ).run(paths)
 
 

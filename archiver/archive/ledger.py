@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from archiver.archive.opening import Opened
+from archiver.archive.small_tables import read_small
 from archiver.archive.store import Archive
 from archiver.archive.tables import INBOUND_FILES, INBOUND_PATHS, Table
 
@@ -59,6 +59,62 @@ class Entry:
         return self.imported is not None
 
 
+@dataclass
+class Known:
+    """The files of one owner that are known.
+
+    Attributes:
+        ids: of what was imported.
+        paths: under which path, size and time of modification which contents were seen: the name
+            in a zip, or None, and the file id.
+    """
+
+    ids: set[str] = field(default_factory=set)
+    paths: dict[tuple[str, int, int | None], dict[str | None, str]] = field(default_factory=dict)
+
+    def add_path(self, path: str, size_bytes: int, modified_ns: int | None, file_id: str) -> bool:
+        """Remember a path, as the ledger names it; whether it is new."""
+        path, _, name = path.partition(IN_ZIP)
+        names = self.paths.setdefault((path, size_bytes, modified_ns), {})
+        if (name or None) in names:
+            return False
+        names[name or None] = file_id
+        return True
+
+
+KnownFiles = dict[Owner, Known]
+"""What is known of each owner; one who is missing has nothing yet."""
+
+
+def known_files(archive: Archive) -> KnownFiles:
+    """The whole ledger, read once. It holds as long as only those who are given it import."""
+    found: KnownFiles = {}
+    owners: dict[tuple[Any, Any, Any], Known] = {}
+
+    def of(kind: Any, source: Any, destination: Any) -> Known:
+        known = owners.get((kind, source, destination))
+        if known is None:
+            owner = Owner(kind, source if kind == "events" else destination)
+            known = owners[kind, source, destination] = found.setdefault(owner, Known())
+        return known
+
+    who = ["kind", "source", "destination"]
+    for kind, source, destination, file_id in _rows(archive, INBOUND_FILES, [*who, "file_id"]):
+        of(kind, source, destination).ids.add(file_id)
+    columns = [*who, "path", "size_bytes", "modified_ns", "file_id"]
+    for kind, source, destination, path, size, modified_ns, file_id in _rows(
+        archive, INBOUND_PATHS, columns
+    ):
+        if modified_ns is not None:
+            of(kind, source, destination).add_path(path, size, modified_ns, file_id)
+    return found
+
+
+def _rows(archive: Archive, table: Table, columns: list[str]) -> Iterable[tuple[Any, ...]]:
+    read = read_small(archive, table).select(columns)
+    return zip(*(read[name].to_pylist() for name in columns), strict=True)
+
+
 class Ledger:
     """The ledger of one owner, with what this run adds.
 
@@ -66,26 +122,21 @@ class Ledger:
         archive: what is known.
         owner: whose files.
         imported_at: instant of the import, UTC.
+        known: the ledger, where it is read already: it learns what is added; None: it is read.
     """
 
-    def __init__(self, archive: Archive, owner: Owner, imported_at: datetime) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        owner: Owner,
+        imported_at: datetime,
+        known: KnownFiles | None = None,
+    ) -> None:
         self._owner = owner
         self._imported_at = imported_at
-        self._known_ids: set[str] = set()
-        self._known_paths: dict[tuple[str, int, int | None], dict[str | None, str]] = {}
+        self._known = (known_files(archive) if known is None else known).setdefault(owner, Known())
         self._files: list[dict[str, Any]] = []
         self._paths: list[dict[str, Any]] = []
-        which = "source" if owner.kind == "events" else "destination"
-        mine = (owner.kind, owner.name)
-        for row in archive.read(INBOUND_FILES, ["kind", which, "file_id"]).to_pylist():
-            if (row["kind"], row[which]) == mine:
-                self._known_ids.add(row["file_id"])
-        columns = ["kind", which, "path", "size_bytes", "modified_ns", "file_id"]
-        for row in archive.read(INBOUND_PATHS, columns).to_pylist():
-            if (row["kind"], row[which]) == mine and row["modified_ns"] is not None:
-                self._know(
-                    Entry(row["path"], row["size_bytes"], row["modified_ns"], row["file_id"])
-                )
 
     @property
     def entries(self) -> int:
@@ -94,21 +145,24 @@ class Ledger:
 
     def knows(self, file_id: str) -> bool:
         """Whether this content was imported before."""
-        return file_id in self._known_ids
+        return file_id in self._known.ids
 
-    def known_paths(self, path: str, source: Opened) -> list[tuple[str | None, str]]:
+    def known_paths(
+        self, path: str, size_bytes: int, modified_ns: int | None
+    ) -> list[tuple[str | None, str]]:
         """The files in a file that need not be read again: the name in a zip, and the file id.
 
         Empty where the path is not known with this size and time.
         """
-        known = self._known_paths.get((path, source.size_bytes, source.modified_ns), {})
-        return [] if source.modified_ns is None else list(known.items())
+        if modified_ns is None:
+            return []
+        return list(self._known.paths.get((path, size_bytes, modified_ns), {}).items())
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Note files that were read."""
         for entry in entries:
             if entry.imported is not None:
-                self._known_ids.add(entry.file_id)
+                self._known.ids.add(entry.file_id)
                 self._files.append(
                     {
                         **self._owner.columns,
@@ -118,7 +172,7 @@ class Ledger:
                         "imported_at": self._imported_at,
                     }
                 )
-            if self._know(entry):
+            if self._known.add_path(entry.path, entry.size_bytes, entry.modified_ns, entry.file_id):
                 self._paths.append(
                     {
                         **self._owner.columns,
@@ -139,13 +193,3 @@ class Ledger:
         is_any = bool(self._files or self._paths)
         self._files, self._paths = [], []
         return rows if is_any else []
-
-    def _know(self, entry: Entry) -> bool:
-        """Remember a path; whether it is new."""
-        path, _, name = entry.path.partition(IN_ZIP)
-        key = (path, entry.size_bytes, entry.modified_ns)
-        names = self._known_paths.setdefault(key, {})
-        if (name or None) in names:
-            return False
-        names[name or None] = entry.file_id
-        return True

@@ -57,6 +57,20 @@ class Opened:
             )
 
 
+def stated(path: InboundPath) -> tuple[int, int | None]:
+    """Size in bytes and time of modification, ns since 1970, without opening the file.
+
+    The time is None where it says nothing, or the file cannot be asked: then it must be opened.
+    """
+    if path.stdin is not None:
+        return 0, None
+    try:
+        about = os.stat(path.real)
+    except OSError:
+        return 0, None
+    return about.st_size, about.st_mtime_ns if stat.S_ISREG(about.st_mode) else None
+
+
 @contextmanager
 def opened(path: InboundPath) -> Iterator[Opened]:
     """Open a file for reading; standard input and pipes are copied first.

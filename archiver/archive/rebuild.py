@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from archiver import resources
 from archiver.archive.store import Archive
-from archiver.archive.tables import EVENTS, INBOUND_FILES, LAYOUTS, QUARANTINE, Table
+from archiver.archive.tables import DELETED_ROWS, EVENTS, INBOUND_FILES, LAYOUTS, QUARANTINE, Table
 from archiver.database import bind_files, connect, hive_types, run
 from archiver.errors import ArchiverError, ConfigError
 from archiver.inbound.formats import FORMATS, whole_record
@@ -49,7 +49,8 @@ class InboundFile:
     Attributes:
         source, file_id, path, format_name, records: as in the ledger.
         size_bytes: length of its decompressed content.
-        is_laid_out: what stands between its records is kept, so that it can be rebuilt.
+        is_laid_out: what stands between its records is kept, and none of them was deleted, so that
+            it can be rebuilt.
     """
 
     source: str
@@ -85,7 +86,8 @@ def rebuildable(
         what was built is not the file. Read them before the next file, or not at all.
     """
     files = {
-        table: archive.live_files(table) for table in (EVENTS, QUARANTINE, LAYOUTS, INBOUND_FILES)
+        table: archive.live_files(table)
+        for table in (EVENTS, QUARANTINE, LAYOUTS, INBOUND_FILES, DELETED_ROWS)
     }
     with archive.scratch() as spill, bounded(spill) as connection:
         known = {file.file_id: file for file in inbound_files(connection, files, source)}
@@ -133,6 +135,7 @@ def inbound_files(
     columns = ("kind", "source", "file_id", "path", "format", "records", "bytes")
     bind(connection, INBOUND_FILES, files[INBOUND_FILES], columns)
     bind(connection, LAYOUTS, files[LAYOUTS], _ROW_KEYS)
+    bind(connection, DELETED_ROWS, files[DELETED_ROWS], ("kind", *_ROW_KEYS))
     only = {"only_source": source}
     return [InboundFile(*row) for row in run(connection, "verify/event_files", only).fetchall()]
 

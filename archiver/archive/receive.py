@@ -10,7 +10,7 @@ import pyarrow as pa
 from archiver import receipts
 from archiver.archive.feeds import FeedKind, FeedReader
 from archiver.archive.importer import Importer
-from archiver.archive.ledger import Owner
+from archiver.archive.ledger import KnownFiles, Owner
 from archiver.archive.staged import Chunk, FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import RECEIPTS
@@ -45,6 +45,7 @@ def receive(
     *,
     format_name: str = "auto",
     dry_run: bool = False,
+    known: KnownFiles | None = None,
 ) -> list[FileResult]:
     """Archive every record of the files: as receipts, or in quarantine.
 
@@ -55,6 +56,7 @@ def receive(
         imported_at: instant of the import, UTC.
         format_name: `auto`, or a format that the content is not asked about.
         dry_run: read and count, write nothing.
+        known: the ledger, where it is read already.
 
     Returns:
         One result per file, in order; `rows` counts receipts.
@@ -67,6 +69,7 @@ def receive(
         lambda _path, _modified_at: reader,
         imported_at,
         dry_run=dry_run,
+        known=known,
     ).run(paths)
 
 

@@ -56,7 +56,7 @@ class StagedTable:
         self._staging = staging
         self._buffer: list[pa.Table] = []
         self._buffered_bytes = 0
-        self._open: dict[tuple[str, ...], _OpenFile] = {}
+        self._open: dict[tuple[str, ...], OpenFile] = {}
         self._finished: list[StagedFile] = []
         self.rows = 0
 
@@ -119,23 +119,38 @@ class StagedTable:
             if key not in self._open:
                 if len(self._open) >= _OPEN_FILES:
                     self._finish_file(next(iter(self._open)))
-                self._open[key] = _OpenFile(self.table, key, self._staging)
+                self._open[key] = OpenFile(self.table, key, self._staging)
             open_file = self._open[key]
             open_file.write(pa.concat_tables(parts))
             if open_file.is_full:
                 self._finish_file(key)
 
 
-class _OpenFile:
-    def __init__(self, table: Table, key: tuple[str, ...], staging: Path) -> None:
+class OpenFile:
+    """One Parquet file of one partition that is being written.
+
+    Args:
+        table: the table that the rows are for.
+        key: values of the partition columns, as text.
+        staging: the folder for staged files.
+        metadata: what the file says of itself.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        key: tuple[str, ...],
+        staging: Path,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
         staging.mkdir(parents=True, exist_ok=True)
         self._table = table
         self._partition = dict(zip(table.partitions, key, strict=True))
         self._staged = staging / f"{uuid.uuid4().hex}.parquet"
-        self._rows = 0
+        self.rows = 0
         self._row_groups = 0
         self._written_bytes = 0
-        schema = table.file_schema
+        schema = table.file_schema.with_metadata(metadata)
         self._writer = pq.ParquetWriter(
             self._staged,
             schema,
@@ -147,8 +162,9 @@ class _OpenFile:
         )
 
     def write(self, rows: pa.Table) -> None:
+        """Write some rows, with all of the file's columns, as one row group."""
         self._writer.write_table(rows.select(self._table.file_schema.names))
-        self._rows += rows.num_rows
+        self.rows += rows.num_rows
         self._row_groups += 1
         self._written_bytes += rows.nbytes
 
@@ -157,18 +173,24 @@ class _OpenFile:
         """Whether the next rows should go into another file."""
         return self._written_bytes >= _FILE_BYTES or self._row_groups >= _ROW_GROUPS
 
+    @property
+    def size_bytes(self) -> int:
+        """What of it is on the disk."""
+        return self._staged.stat().st_size
+
     def drop(self) -> None:
         """Remove the file as it is: closing it would write more, for which there may be no room."""
         self._writer.is_open = False
         self._staged.unlink(missing_ok=True)
 
     def close(self) -> StagedFile:
+        """Finish it; its name has the SHA-256 of its bytes."""
         self._writer.close()
         with open(self._staged, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         folders = [f"{name}={value}" for name, value in self._partition.items()]
         path = "/".join([*folders, f"part-{self._staged.name[:8]}-{digest}.zstd.parquet"])
-        return StagedFile(self._table.name, self._staged, path, self._partition, self._rows)
+        return StagedFile(self._table.name, self._staged, path, self._partition, self.rows)
 
 
 def _by_partition(

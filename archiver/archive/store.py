@@ -27,7 +27,13 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.transaction import AddAction, RemoveAction
 
 from archiver.archive.tables import TABLES, Table
-from archiver.errors import ArchiverError, ConfigError, blaming_the_path
+from archiver.archive.torn import (
+    drop_drafts,
+    drop_torn_log,
+    drop_torn_table,
+    refuse_all_but_a_log,
+)
+from archiver.errors import ArchiverError, blaming_the_path
 from archiver.files import fsync_file, fsync_folder, replace_durably
 
 _APPLICATION = "archiver"
@@ -81,6 +87,9 @@ class Archive:
         self.root = root
         self.staging = root / "_staging"
         self._journal = root / "_journal.json"
+        # As long as a log has no newer entry, its live files are those that it had.
+        self._live: dict[str, tuple[tuple[str, int, int], list[Path]]] = {}
+        self._data: dict[str, tuple[tuple[str, int, int], list[DataFile]]] = {}
         self._draft = self._journal.with_suffix(".tmp")
 
     def exists(self, table: Table) -> bool:
@@ -91,12 +100,27 @@ class Archive:
 
     def live_files(self, table: Table) -> list[Path]:
         """The table's data files according to its log, in a stable order."""
-        if not self.exists(table):
+        newest = newest_entry(self.root / table.name)
+        if newest is None:
             return []
-        return sorted(Path(unquote(uri)) for uri in self._open(table).file_uris())
+        known = self._live.get(table.name)
+        if known is None or known[0] != newest:
+            uris = self._open(table).file_uris() if self.exists(table) else []
+            files = [Path(uri) for uri in sorted(map(unquote, uris))]
+            known = self._live[table.name] = (newest, files)
+        return list(known[1])
 
     def data_files(self, table: Table) -> list[DataFile]:
         """The table's data files with what its log says of them, in a stable order."""
+        newest = newest_entry(self.root / table.name)
+        if newest is None:
+            return []
+        known = self._data.get(table.name)
+        if known is None or known[0] != newest:
+            known = self._data[table.name] = (newest, self._read_data_files(table))
+        return list(known[1])
+
+    def _read_data_files(self, table: Table) -> list[DataFile]:
         if not self.exists(table):
             return []
         actions = pa.table(self._open(table).get_add_actions()).to_pylist()
@@ -130,11 +154,11 @@ class Archive:
         Call it with the lock held, before anything else is written.
         """
         if self._journal.exists():
-            self._apply(json.loads(self._journal.read_text(encoding="utf-8")), redo=True)
+            self._apply(self._read_journal(), redo=True)
         self._draft.unlink(missing_ok=True)
         for name in TABLES:
-            _drop_drafts(self.root / name / "_delta_log")
-            _drop_torn_table(self.root / name)
+            drop_drafts(self.root / name / "_delta_log")
+            drop_torn_table(self.root / name)
         if self.staging.exists():
             shutil.rmtree(self.staging)
 
@@ -150,7 +174,11 @@ class Archive:
                 self.staging.rmdir()
 
     def commit(
-        self, files: Iterable[StagedFile], removed: Mapping[str, Iterable[str]] | None = None
+        self,
+        files: Iterable[StagedFile],
+        removed: Mapping[str, Iterable[str]] | None = None,
+        *,
+        same_rows: bool = False,
     ) -> None:
         """Add the staged files to their tables and take others out, all or none, durably.
 
@@ -159,6 +187,8 @@ class Archive:
         Args:
             files: what comes.
             removed: what leaves: per table the paths of live data files, relative to its folder.
+            same_rows: what comes holds the rows of what leaves, so that the log can say that the
+                data has not changed: a reader that follows it need not look.
 
         Raises:
             ArchiverError: a file that is to leave is not live; nothing was changed.
@@ -189,6 +219,7 @@ class Archive:
         journal = {
             "sequence": sequence,
             "removed_at": time.time_ns() // 1_000_000,
+            "data_change": not same_rows,
             "tables": {
                 name: {
                     "version": table.version(),
@@ -199,15 +230,45 @@ class Archive:
             },
         }
         self.root.mkdir(parents=True, exist_ok=True)
+        self._write_journal(journal)
+        self._apply(journal, redo=False)
+
+    def checkpoint(self, table: Table) -> None:
+        """Write a checkpoint of the table's newest version, durably, where it has none."""
+        delta = self._open(table)
+        name = f"{delta.version():020d}.checkpoint.parquet"
+        if (self.root / table.name / "_delta_log" / name).exists():
+            return
+        # A commit of nothing, entered before: what finishes it removes a torn checkpoint.
+        before = {"version": delta.version() - 1, "files": [], "removed": []}
+        self._write_journal({"sequence": 0, "removed_at": 0, "tables": {table.name: before}})
+        _write_checkpoint(delta, self.root / table.name / "_delta_log")
+        self._finish()
+
+    def _write_journal(self, journal: dict[str, Any]) -> None:
         self._draft.write_text(json.dumps(journal), encoding="utf-8")
         replace_durably(self._draft, self._journal)
-        self._apply(journal, redo=False)
+
+    def _read_journal(self) -> dict[str, Any]:
+        try:
+            journal: dict[str, Any] = json.loads(self._journal.read_bytes())
+        except ValueError as error:
+            raise ArchiverError(
+                f"finishing the commit of a dead run by {self._journal}",
+                f"it is damaged ({error})",
+                "move it away and run archiver verify: it names what is not whole",
+            ) from error
+        return journal
+
+    def _finish(self) -> None:
+        self._journal.unlink()
+        fsync_folder(self.root)
 
     def _apply(self, journal: dict[str, Any], *, redo: bool) -> None:
         for name, part in journal["tables"].items():
             folder = self.root / name
             if redo:
-                _drop_torn_log(folder / "_delta_log", part["version"])
+                drop_torn_log(folder / "_delta_log", part["version"])
             for file in part["files"]:
                 staged, final = self.root / file["staged"], folder / file["path"]
                 if staged.exists():
@@ -217,12 +278,12 @@ class Archive:
                     fsync_folder(final.parent.parent)
             fsync_folder(folder)
             self._commit_one(TABLES[name], part, journal)
-        self._journal.unlink()
-        fsync_folder(self.root)
+        self._finish()
 
     def _commit_one(self, table: Table, part: dict[str, Any], journal: dict[str, Any]) -> None:
         delta = self._open(table)
         sequence = journal["sequence"]
+        data_change = journal.get("data_change", True)
         if (delta.transaction_version(_APPLICATION) or 0) >= sequence:
             return
         folder = self.root / table.name
@@ -232,7 +293,7 @@ class Archive:
                 size=file["size"],
                 partition_values=file["partition"],
                 modification_time=int((folder / file["path"]).stat().st_mtime * 1000),
-                data_change=True,
+                data_change=data_change,
                 stats=json.dumps({"numRecords": file["rows"]}),
             )
             for file in part["files"]
@@ -240,7 +301,7 @@ class Archive:
         leaving = [
             RemoveAction(
                 path=file["path"],
-                data_change=True,
+                data_change=data_change,
                 deletion_timestamp=journal["removed_at"],
                 size=file["size"],
                 partition_values=file["partition"],
@@ -264,10 +325,7 @@ class Archive:
         fsync_file(log / f"{delta.version():020d}.json")
         fsync_folder(log)
         if delta.version() % _CHECKPOINT_EVERY == 0:
-            delta.create_checkpoint()
-            for path in log.glob("*checkpoint*"):
-                fsync_file(path)
-            fsync_folder(log)
+            _write_checkpoint(delta, log)
 
     def _live_entries(self, table: Table, paths: Iterable[str]) -> list[dict[str, Any]]:
         live = {file.path: file for file in self.data_files(table)}
@@ -292,7 +350,7 @@ class Archive:
         folder = self.root / table.name
         with blaming_the_path(f"making the table {table.name} in {self.root}"):
             folder.mkdir(parents=True, exist_ok=True)
-        _refuse_all_but_a_log(folder)
+        refuse_all_but_a_log(folder)
         # A run that died while making the table left a log that names no version.
         shutil.rmtree(folder / "_delta_log", ignore_errors=True)
         delta = DeltaTable.create(
@@ -305,56 +363,20 @@ class Archive:
         return delta
 
 
-def _drop_drafts(log: Path) -> None:
-    """Remove the log entries that a run was writing when it died; delta-rs names them so."""
-    for path in (*log.glob("*#*"), *log.glob("_commit_*.tmp")):
-        path.unlink()
-
-
-def _drop_torn_table(folder: Path) -> None:
-    """Remove a table that a power cut tore while it was made; it never held a row."""
-    log = folder / "_delta_log"
-    if [path.name for path in log.glob("*.json")] != [f"{0:020d}.json"]:
-        return
+def newest_entry(table: Path) -> tuple[str, int, int] | None:
+    """The newest entry of a table's log, which each commit changes: name, size, time in ns."""
     try:
-        lines = (log / f"{0:020d}.json").read_text(encoding="utf-8").splitlines()
-        actions = {action for line in lines for action in json.loads(line)}
-    except ValueError:
-        actions = set()
-    if not {"protocol", "metaData"} <= actions:
-        _refuse_all_but_a_log(folder)
-        shutil.rmtree(folder)
+        names = [name for name in os.listdir(table / "_delta_log") if name.endswith(".json")]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not names:
+        return None
+    about = (table / "_delta_log" / max(names)).stat()
+    return max(names), about.st_size, about.st_mtime_ns
 
 
-def _refuse_all_but_a_log(folder: Path) -> None:
-    """See that a table's folder holds no more than a run leaves that dies while making it."""
-    if any(path.name != "_delta_log" for path in folder.iterdir()):
-        raise ConfigError(
-            f"making the table {folder.name} in {folder.parent}",
-            "the folder of that name holds something else",
-            "choose another archive.root",
-        )
-
-
-def _drop_torn_log(log: Path, version_before: int) -> None:
-    """Remove what a power cut may have torn: log entries after the last durable commit."""
-    for path in sorted(log.glob("*.json")):
-        if not path.stem.isdigit() or int(path.stem) <= version_before:
-            continue
-        try:
-            for line in path.read_text(encoding="utf-8").splitlines():
-                json.loads(line)
-            torn = path.stat().st_size == 0
-        except ValueError:
-            torn = True
-        if torn:
-            path.unlink()
-    newer = [
-        path
-        for path in log.glob("*.checkpoint*.parquet")
-        if int(path.name.split(".")[0]) > version_before
-    ]
-    for path in newer:
-        path.unlink()
-    if newer:
-        (log / "_last_checkpoint").unlink(missing_ok=True)
+def _write_checkpoint(delta: DeltaTable, log: Path) -> None:
+    delta.create_checkpoint()
+    for path in log.glob("*checkpoint*"):
+        fsync_file(path)
+    fsync_folder(log)

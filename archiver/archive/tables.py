@@ -223,6 +223,24 @@ UPLOADS = Table(
     pa.schema([("destination", TEXT), ("backfill_id", TEXT), ("began_at", INSTANT)]),
 )
 
+# What retention deleted, of which inbound file and how many rows: the ledger still counts them, and
+# `verify` must know that they are no loss.
+DELETED_ROWS = Table(
+    "deleted_rows",
+    pa.schema(
+        [
+            ("table_name", TEXT),
+            ("kind", TEXT),
+            ("source", TEXT),
+            ("destination", TEXT),
+            ("day", pa.date32()),
+            ("file_id", TEXT),
+            ("rows", pa.int64()),
+            ("deleted_at", INSTANT),
+        ]
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -237,5 +255,6 @@ TABLES: dict[str, Table] = {
         BACKFILLS,
         VOIDED_BACKFILLS,
         UPLOADS,
+        DELETED_ROWS,
     )
 }

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from archiver.archive.feeds import FeedKind, FeedReader
 from archiver.archive.importer import Importer, RecordReader
-from archiver.archive.ledger import Owner
+from archiver.archive.ledger import KnownFiles, Owner
 from archiver.archive.staged import Chunk, FileResult
 from archiver.archive.store import Archive
 from archiver.archive.tables import RECEIPT_TOTALS
@@ -52,6 +52,7 @@ def receive_totals(
     *,
     format_name: str = "auto",
     dry_run: bool = False,
+    known: KnownFiles | None = None,
 ) -> list[FileResult]:
     """Archive every record of the files: counted in totals, or in quarantine.
 
@@ -68,6 +69,7 @@ def receive_totals(
         imported_at: instant of the import, UTC.
         format_name: `auto`, or a format that the content is not asked about.
         dry_run: read and count, write nothing.
+        known: the ledger, where it is read already.
 
     Returns:
         One result per file, in order; `rows` counts totals.
@@ -87,6 +89,7 @@ def receive_totals(
         reader,
         imported_at,
         dry_run=dry_run,
+        known=known,
     ).run(paths)
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import duckdb
 
+from archiver import interruption, progress
 from archiver.archive.damage import (
     Problem,
     TableState,
@@ -37,6 +38,7 @@ from archiver.archive.rebuild import (
 )
 from archiver.archive.store import Archive, DataFile
 from archiver.archive.tables import (
+    DELETED_ROWS,
     EVENTS,
     INBOUND_FILES,
     INBOUND_PATHS,
@@ -68,6 +70,7 @@ _COLUMNS: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (INBOUND_FILES, tuple(INBOUND_FILES.schema.names)),
     (INBOUND_PATHS, ("kind", "source", "destination", "file_id")),
     (LAYOUTS, ("source", "file_id", "part", "records")),
+    (DELETED_ROWS, ("table_name", "kind", "source", "destination", "file_id", "rows")),
 )
 
 T = TypeVar("T")
@@ -175,7 +178,9 @@ class _Run:
             state = table_state(self._archive, table)
             self.states.append(state)
             self.problems += [*state.problems, *unexpected_files(self._archive, state)]
-            for file in state.files:
+            for file in progress.each(
+                state.files, f"verify {table.name}", len(state.files), "data files"
+            ):
                 if self._note(table, file, place_problem):
                     continue
                 if self._is_due(f"{table.name}/{file.path}"):
@@ -192,6 +197,8 @@ class _Run:
             with bounded(spill) as connection:
                 return work(connection)
         except duckdb.Error:
+            # A query that Ctrl-C interrupts finds no damage.
+            interruption.check()
             left_out = set(self._unreadable)
             for table, file in self._left:
                 self._read(table, file)
@@ -229,7 +236,8 @@ class _Run:
         self, connection: duckdb.DuckDBPyConnection, left: dict[tuple[str, str], InboundFile]
     ) -> None:
         """Build these inbound files again; those that are done leave the mapping."""
-        for file, chunks in rebuilt_files(connection, self._files(), list(left.values())):
+        rebuilt = rebuilt_files(connection, self._files(), list(left.values()))
+        for file, chunks in progress.each(rebuilt, "verify --rebuild", len(left), "files"):
             try:
                 for _ in chunks:
                     pass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.common import Settings, json_option, pass_settings, print_json, wait_option
+from archiver.cli.messages import say
 from archiver.errors import EXIT_DONE, EXIT_UNEXPECTED
 
 if TYPE_CHECKING:
@@ -78,12 +79,12 @@ def command(settings: Settings, rebuild: bool, sample: Fraction, as_json: bool, 
         }
         settings.record("verify", code, {**summary, "problems": len(found.problems)})
     for problem in found.problems:
-        click.echo(f"problem: {_line(problem)}", err=True)
+        say(f"problem: {_line(problem)}", level="warning", **asdict(problem))
     if found.not_rebuilt:
-        click.echo(
+        say(
             f"{found.not_rebuilt:,} inbound files cannot be rebuilt, since what stands between "
-            "their records is not kept",
-            err=True,
+            "their records is not kept, or retention deleted some of them",
+            not_rebuilt=found.not_rebuilt,
         )
     if as_json:
         problems = [asdict(problem) for problem in found.problems]

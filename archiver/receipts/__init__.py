@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _UPLOAD_LOG = UploadLog()
+_GENERIC = GenericNdjson()
 
 # In the order in which they are tried; adding one is one file and one line here.
 FORMATS: tuple[ReceiptFormat, ...] = (
@@ -47,7 +48,7 @@ FORMATS: tuple[ReceiptFormat, ...] = (
     RudderstackFailedRecords(),
     RudderstackErrors(),
     RudderstackStates(),
-    GenericNdjson(),
+    _GENERIC,
     GenericCsv(),
     GenericParquet(),
 )
@@ -78,8 +79,11 @@ def choose(first_record: bytes, forced: str | None = None) -> ReceiptFormat:
             if known.name == forced:
                 return _UPLOAD_LOG if line and _UPLOAD_LOG.detect(line) else known
         raise ValueError(f"there is no receipts format {forced!r}; known: {names}")
+    if not line:
+        # A feed without anything to tell is a feed: no log of an upload, which says nothing of it.
+        return _GENERIC
     for known in FORMATS:
-        if not line or known.detect(line):
+        if known.detect(line):
             return known
     raise UnreadableReceiptsError(
         "no receipts format recognises its first line", f"name one as receipts_format: {names}"

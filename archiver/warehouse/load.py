@@ -1,13 +1,16 @@
 """Loads what is new in the archive into the warehouse's segments.
 
-Cost follows what is new: only data files that no segment covers are read. Where a data file is
-gone (compaction, erasure) or the folder is, everything is loaded again: the archive is the truth.
+Cost follows what is new: only data files that no segment covers are read. A compacted one is
+covered where those are that it replaces; of one that is covered in part, the other part is read
+from the files that it replaces. Where a data file is gone otherwise (erasure, retention) or the
+folder is, everything is loaded again: the archive is the truth.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from archiver import progress
+from archiver.archive.lineage import Pending, pending
 from archiver.archive.store import Archive
 from archiver.archive.tables import EVENTS
 from archiver.config import Config
@@ -23,13 +28,14 @@ from archiver.files import fsync_folder, replace_durably
 from archiver.warehouse.database import bind_files, connect, create, null_columns
 from archiver.warehouse.diary import DIARY, Diary, write_diary
 from archiver.warehouse.occurrences import EVENT_OCCURRENCES, read_occurrences, typed
+from archiver.warehouse.performance import sum_receipts
 from archiver.warehouse.rules import DestinationRules, configured_rules, fingerprint
 from archiver.warehouse.segments import write_segment
 from archiver.warehouse.selection import CONVERSION_OCCURRENCES
 from archiver.warehouse.snapshot import LAYOUT, Snapshot, read_snapshot, still_good, write_snapshot
 
-_SEGMENT_ROWS = 60_000
-_SEGMENT_BYTES = 96 << 20
+SEGMENT_ROWS = 60_000
+SEGMENT_BYTES = 96 << 20
 
 
 @dataclass(frozen=True)
@@ -51,42 +57,55 @@ class Loaded:
 
 def new_files(config: Config, archive: Archive) -> list[str]:
     """The archive's data files that the warehouse does not cover yet."""
-    loaded = set(still_good(read_snapshot(config.warehouse_path)).events_loaded)
-    live = (str(path.relative_to(archive.root)) for path in archive.live_files(EVENTS))
-    return [name for name in live if name not in loaded]
+    live = _live(archive)
+    waiting = _waiting(
+        archive, live, still_good(read_snapshot(config.warehouse_path)).events_loaded
+    )
+    return waiting.new if waiting.is_whole else live
 
 
 def load(config: Config, archive: Archive) -> Loaded:
     """Bring the warehouse's segments up to date with the archive. Hold the warehouse's lock."""
     folder = config.warehouse_path
     before = read_snapshot(folder)
-    live = {str(path.relative_to(archive.root)): path for path in archive.live_files(EVENTS)}
+    live = _live(archive)
     rules = configured_rules(config)
     rules_now = fingerprint(rules)
     known = still_good(before)
-    if not set(known.events_loaded) <= live.keys():
+    events = _waiting(archive, live, known.events_loaded)
+    if not events.is_whole:
         known = Snapshot(number=before.number, layout=LAYOUT)
-    if known.rules != rules_now or not set(known.conversions_loaded) <= live.keys():
+        events = Pending(live, is_whole=True)
+    conversions = _waiting(archive, live, known.conversions_loaded)
+    if known.rules != rules_now or not conversions.is_whole:
         known = msgspec.structs.replace(known, conversions_loaded=[], conversion_segments=[])
-    new_events = [name for name in live if name not in set(known.events_loaded)]
-    new_conversions = [name for name in live if name not in set(known.conversions_loaded)]
-    if not new_events and not new_conversions and known == before:
+        conversions = Pending(live, is_whole=True)
+    sums = sum_receipts(folder, archive, before.number + 1, before)
+    known = msgspec.structs.replace(
+        known, receipts_loaded=sums.receipts_loaded, performance_segments=sums.segments
+    )
+    is_covered = known.events_loaded == live == known.conversions_loaded
+    if not events.new and not conversions.new and known == before and is_covered:
         return Loaded(0, 0, 0, rebuilt=False)
     writer = _SegmentWriter(folder, before.number + 1, rules)
-    for name in sorted({*new_events, *new_conversions}):
+    new_events, new_conversions = set(events.new), set(conversions.new)
+    waiting = sorted(new_events | new_conversions)
+    for name in progress.each(waiting, "load", len(waiting), "data files"):
         writer.add(
-            live[name], events=name in set(new_events), conversions=name in set(new_conversions)
+            archive.root / name, events=name in new_events, conversions=name in new_conversions
         )
     writer.flush()
     recurrences, superseded = _recurring(folder, before.number + 1, known, writer.event_segments)
     after = Snapshot(
         number=before.number + 1,
         layout=LAYOUT,
-        events_loaded=sorted(live),
-        conversions_loaded=sorted(live),
+        events_loaded=live,
+        conversions_loaded=live,
         event_segments=[*known.event_segments, *writer.event_segments],
         conversion_segments=[*known.conversion_segments, *writer.conversion_segments],
         diary_segments=[*known.diary_segments, *writer.diary_segments],
+        receipts_loaded=known.receipts_loaded,
+        performance_segments=known.performance_segments,
         recurrences=recurrences,
         superseded=superseded,
         rules=rules_now,
@@ -101,6 +120,32 @@ def load(config: Config, archive: Archive) -> Loaded:
         len(writer.event_segments),
         rebuilt=bool(before.events_loaded) and not known.events_loaded,
     )
+
+
+def write_conversions(tables: Iterable[pa.Table], path: Path) -> None:
+    """Write one segment of conversions durably, in the order in which they are read."""
+    order = ("destination", "arrival", "file_id", "record_number")
+    table = pa.concat_tables(tables).sort_by([(name, "ascending") for name in order])
+    draft = path.with_name(f"{path.name}.draft")
+    pq.write_table(table, draft, compression="zstd")
+    replace_durably(draft, path)
+    fsync_folder(path.parent)
+
+
+def _live(archive: Archive) -> list[str]:
+    """The live data files of events, relative to the archive."""
+    return sorted(str(path.relative_to(archive.root)) for path in archive.live_files(EVENTS))
+
+
+def _waiting(archive: Archive, live: list[str], loaded: list[str]) -> Pending:
+    """What of the live data files is not loaded; names are relative to the archive."""
+    inside = f"{EVENTS.name}/"
+    found = pending(
+        archive.root / EVENTS.name,
+        [name.removeprefix(inside) for name in live],
+        {name.removeprefix(inside) for name in loaded},
+    )
+    return Pending([inside + name for name in found.new], found.is_whole)
 
 
 def bind_segments(connection: duckdb.DuckDBPyConnection, folder: Path, snapshot: Snapshot) -> None:
@@ -201,9 +246,9 @@ class _SegmentWriter:
                 self._conversions.append(conversion_rows)
                 self._conversion_rows += conversion_rows.num_rows
                 self.conversions += conversion_rows.num_rows
-            if self._rows >= _SEGMENT_ROWS or self._bytes >= _SEGMENT_BYTES:
+            if self._rows >= SEGMENT_ROWS or self._bytes >= SEGMENT_BYTES:
                 self._flush_events()
-            if self._conversion_rows >= 4 * _SEGMENT_ROWS:
+            if self._conversion_rows >= 4 * SEGMENT_ROWS:
                 self._flush_conversions()
 
     def flush(self) -> None:
@@ -223,13 +268,7 @@ class _SegmentWriter:
     def _flush_conversions(self) -> None:
         if self._conversions:
             name = self._name("conversions")
-            draft = self._folder / f"{name}.draft"
-            table = pa.concat_tables(self._conversions).sort_by(
-                [(c, "ascending") for c in ("destination", "arrival", "file_id", "record_number")]
-            )
-            pq.write_table(table, draft, compression="zstd")
-            replace_durably(draft, self._folder / name)
-            fsync_folder(self._folder / "conversions")
+            write_conversions(self._conversions, self._folder / name)
             self.conversion_segments.append(name)
         self._conversions, self._conversion_rows = [], 0
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -36,6 +36,9 @@ _HARMLESS = (
     re.compile(r"(SET|RESET)\s+((SESSION|LOCAL|GLOBAL)\s+)?(memory_limit|max_memory)\b", re.I),
     re.compile(r"PRAGMA\s+(database_list|database_size|show_tables|table_info|version)\b", re.I),
 )
+Parameters = Mapping[str, Any] | Sequence[Any]
+"""Values of a query's parameters: by name, or in their order."""
+
 _TABLE_ROWS = 1000
 _JSON = ("VARIANT", "JSON")
 _FETCH_ROWS = 5000
@@ -69,14 +72,32 @@ def published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         UsageError: nothing is published, or DuckDB refuses what is asked of it.
     """
+    with blaming_the_question(folder), open_published(folder) as connection:
+        yield connection
+
+
+def open_published(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to the published file, for reading. It keeps what was published then.
+
+    Where this process has it open already, the connection is to that one.
+
+    Raises:
+        UsageError: nothing is published.
+    """
     path = folder / DATABASE
     if not path.exists():
         raise UsageError(
             f"opening the warehouse {path}", "nothing is published yet", "run: archiver load"
         )
+    return connect(path, read_only=True)
+
+
+@contextmanager
+def blaming_the_question(folder: Path) -> Iterator[None]:
+    """Turn what DuckDB refuses, asked about the published file, into a UsageError."""
+    path = folder / DATABASE
     try:
-        with connect(path, read_only=True) as connection:
-            yield connection
+        yield
     except duckdb.IOException as error:
         raise UsageError(
             f"reading the warehouse {path}",
@@ -95,14 +116,30 @@ def run_query(folder: Path, text: str) -> Iterator[Rows]:
         UsageError: nothing is published, a statement would write, or DuckDB refuses it.
     """
     with published(folder) as connection:
-        statements = connection.extract_statements(text)
-        if not statements:
-            raise UsageError("running the query", "it holds no statement")
-        for statement in statements:
-            _refuse_writing(connection, statement)
-        for statement in statements[:-1]:
-            connection.execute(statement)
-        yield _rows(connection, statements[-1])
+        yield run_text(connection, text)
+
+
+def run_text(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Parameters | None = None
+) -> Rows:
+    """Run statements; the rows of the last one.
+
+    Args:
+        connection: to the published file.
+        text: the statements.
+        parameters: of the last one: values by name, or in their order.
+
+    Raises:
+        UsageError: there is no statement, or one would write.
+    """
+    statements = connection.extract_statements(text)
+    if not statements:
+        raise UsageError("running the query", "it holds no statement")
+    for statement in statements:
+        _refuse_writing(connection, statement)
+    for statement in statements[:-1]:
+        connection.execute(statement)
+    return _rows(connection, statements[-1], parameters)
 
 
 def run_file(
@@ -135,13 +172,17 @@ def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Sta
     )
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Rows:
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    statement: duckdb.Statement,
+    parameters: Parameters | None,
+) -> Rows:
     if not str(statement.type).endswith("SELECT"):
-        result = connection.execute(statement)
+        result = connection.execute(statement, parameters)
         description = result.description or []
         names, types = [c[0] for c in description], [str(c[1]) for c in description]
         return Rows(names, types, None, lambda: result)
-    relation = connection.sql(statement.query)
+    relation = connection.sql(statement.query, params=parameters)
     types = [str(kind) for kind in relation.types]
     readable = relation
     if "VARIANT" in types:
@@ -155,7 +196,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) ->
             )
         )
     query = readable.sql_query()
-    return Rows(relation.columns, types, relation, lambda: connection.execute(query))
+    return Rows(relation.columns, types, relation, lambda: connection.execute(query, parameters))
 
 
 def write_rows(

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from archiver import __version__
-from archiver.archive.tables import INBOUND_FILES, INSTANT, TEXT
+from archiver.archive.tables import INBOUND_FILES
+from archiver.errors import ArchiverError
 from archiver.files import fsync_file, fsync_folder, write_durably
 from archiver.warehouse.database import bind_files, write_table
 from archiver.warehouse.run_tables import RUN_TABLES
@@ -28,18 +29,8 @@ INPUTS = pa.schema(
 )
 """The ledger rows that a run was made from, kept in its folder as `inputs.parquet`."""
 
-_RUNS = pa.schema(
-    [
-        ("run_id", TEXT),
-        ("as_of", INSTANT),
-        ("from_day", pa.date32()),
-        ("to_day", pa.date32()),
-        ("destinations", pa.list_(TEXT)),
-        ("is_latest", pa.bool_()),
-        ("first_asked_at", INSTANT),
-        ("archiver_version", TEXT),
-    ]
-)
+RETIRED = ".retired"
+"""In the folder of a run that retention let go: a published warehouse may still name its files."""
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +52,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         versions: archiver, duckdb and python.
         rules: fingerprint of the rules, per destination.
         sql: hash of the SQL that made it.
+        whole_from: the first account day of which retention deleted nothing; None: nothing ever
+            was deleted.
+        inputs: hash of all that it was made from but the question; empty: not known.
+        next_change: the first instant after `as_of` at which the same inputs can give another
+            answer, UTC; None: there is none, or `inputs` is not known.
     """
 
     run_id: str
@@ -76,6 +72,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     rules: dict[str, str] = {}
     sql: str = ""
+    whole_from: date | None = None
+    inputs: str = ""
+    next_change: datetime | None = None
 
     def covers(self, from_day: date | None, to_day: date | None) -> bool:
         """Whether the run has all of these account days; no bound asks for no certain day."""
@@ -86,8 +85,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_unbounded(self) -> bool:
-        """Whether the run has all account days."""
-        return self.from_day is None and self.to_day is None
+        """Whether the run has all account days, but for those of which something was deleted."""
+        return self.from_day in (None, self.whole_from) and self.to_day is None
 
 
 def runs_folder(warehouse: Path) -> Path:
@@ -96,8 +95,15 @@ def runs_folder(warehouse: Path) -> Path:
 
 
 def read_run(folder: Path) -> RunRecord:
-    """The record of one kept run."""
-    return msgspec.json.decode((folder / "run.json").read_bytes(), type=RunRecord)
+    """The record of one kept run; ArchiverError where it is damaged."""
+    try:
+        return msgspec.json.decode((folder / "run.json").read_bytes(), type=RunRecord)
+    except msgspec.DecodeError as error:
+        raise ArchiverError(
+            f"reading the kept run {folder}",
+            f"its run.json is damaged ({error})",
+            "move that folder away: the next nightly or reconcile makes the figures anew",
+        ) from error
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +141,7 @@ def kept_runs(warehouse: Path) -> list[Path]:
     Runs that nobody asked for, since only a backfill needed them, come before all others.
     """
     runs = [path.parent for path in runs_folder(warehouse).glob("[!.]*/run.json")]
-    return sorted(runs, key=_place)
+    return sorted((run for run in runs if not (run / RETIRED).exists()), key=_place)
 
 
 def _place(run: Path) -> tuple[int, int, str]:
@@ -261,7 +267,7 @@ def keep_run(
 
 
 def bind_runs(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
-    """Make the views over all kept runs, and the table `runs`.
+    """Make the views over all kept runs.
 
     A table or column that runs of earlier versions lack is empty or NULL for them.
     """
@@ -269,22 +275,3 @@ def bind_runs(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
     for name, schema in RUN_TABLES.items():
         files = [path for run in runs if (path := run / f"{name}.parquet").exists()]
         bind_files(connection, name, files, schema, may_lack_columns=True)
-    lines = []
-    for run in runs:
-        record, asked = read_run(run), read_asked(run)
-        lines.append(
-            {
-                "run_id": record.run_id,
-                "as_of": record.as_of,
-                "from_day": record.from_day,
-                "to_day": record.to_day,
-                "destinations": list(record.destinations),
-                "is_latest": run == runs[-1] and asked is not None,
-                "first_asked_at": asked.first_asked_at if asked else None,
-                "archiver_version": record.archiver_version,
-            }
-        )
-    # In one step: a statement for each of a thousand runs takes seconds.
-    connection.register("run_lines", pa.Table.from_pylist(lines, schema=_RUNS))
-    connection.execute("CREATE TABLE runs AS SELECT * FROM run_lines")
-    connection.unregister("run_lines")

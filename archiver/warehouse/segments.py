@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -89,13 +89,17 @@ class Segment:
     bytes: int
 
 
-def write_segment(events: pa.Table | Iterable[pa.RecordBatch], path: Path) -> Segment:
+def write_segment(
+    events: pa.Table | Iterable[pa.RecordBatch], path: Path, *, merging: bool = False
+) -> Segment:
     """Write one segment durably: it appears under its name whole, or not at all.
 
     Args:
         events: one row per event: the columns of COLUMNS and `payload`, the event's JSON text.
             Other columns are left out. Timestamps are microseconds UTC.
         path: the file to make, in an existing folder; a file of that name is replaced.
+        merging: the payloads are bodies of other segments, and every number keeps its kind:
+            otherwise an integer becomes a fraction (7.0) where others under its key are fractions.
 
     Returns:
         What was written. Rows stand by event_time (NULL last), file_id, record_number. `body` is
@@ -106,7 +110,7 @@ def write_segment(events: pa.Table | Iterable[pa.RecordBatch], path: Path) -> Se
     payload = holdable(table.column("payload"))
     table = table.select(list(COLUMNS)).append_column("payload", payload)
     draft = path.with_name(f".{path.name}.draft")
-    _write(table, draft)
+    _write(table, draft, merging=merging)
     replace_durably(draft, path)
     return Segment(path, table.num_rows, path.stat().st_size)
 
@@ -145,10 +149,13 @@ def _float_if_over_int64(token: re.Match[str]) -> str:
     return number if fits else f"{number}e0"
 
 
-def _write(table: pa.Table, draft: Path) -> None:
+def _write(table: pa.Table, draft: Path, *, merging: bool) -> None:
     """Write the draft in the best form that works."""
     try:
-        _copy(table, draft, _INTEGERS_SIGNED, choose(table.column("payload")))
+        shredding = choose(table.column("payload"))
+        if merging:
+            shredding = replace(shredding, fractional=())
+        _copy(table, draft, _INTEGERS_SIGNED, shredding)
     except _REFUSALS:
         _copy(_acceptable(table, draft), draft, _AS_IT_COMES, Shredding())
 

@@ -15,6 +15,9 @@ LAYOUT = 2
 """Counts changes to what the segments hold; those of another layout are made anew. 1: the diary,
 `type_issues`, and bodies with what the envelope says; 2: the tiers of match keys."""
 
+DATABASE = "warehouse.duckdb"
+"""The published file, in the warehouse folder."""
+
 # Segments that no snapshot names are kept this long: readers of an older snapshot use them.
 _GRACE_SECONDS = 24 * 3600
 # What loads write: segments, recurrences and superseded, and their drafts.
@@ -32,6 +35,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             the archive) that the segments cover.
         event_segments, conversion_segments, diary_segments: Parquet files, relative to the
             warehouse folder.
+        receipts_loaded: data files of the archive's receipts, relative to the archive, that
+            performance_segments sum up.
+        performance_segments: Parquet files, relative to the warehouse folder.
         recurrences, superseded: Parquet files, likewise; None before anything recurred.
         rules: fingerprint of the rules that selected the conversions.
         layout: LAYOUT of the program that wrote the segments.
@@ -43,6 +49,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     event_segments: list[str] = []
     conversion_segments: list[str] = []
     diary_segments: list[str] = []
+    receipts_loaded: list[str] = []
+    performance_segments: list[str] = []
     recurrences: str | None = None
     superseded: str | None = None
     rules: str = ""
@@ -53,6 +61,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         yield from self.event_segments
         yield from self.conversion_segments
         yield from self.diary_segments
+        yield from self.performance_segments
         for name in (self.recurrences, self.superseded):
             if name is not None:
                 yield name
@@ -78,7 +87,7 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     """Make a snapshot the current one, and remove segments that nobody needs any more."""
     write_durably(folder / "snapshot.json", msgspec.json.encode(snapshot))
     named = {folder / name for name in snapshot.files()}
-    for sub in ("events", "conversions", "diary", "recurring"):
+    for sub in ("events", "conversions", "diary", "performance", "recurring"):
         for path in (folder / sub).glob("*"):
             is_needed = path in named or not _OWN_FILE.fullmatch(path.name)
             if not is_needed and time.time() - path.stat().st_mtime > _GRACE_SECONDS:

@@ -1,7 +1,7 @@
--- One row per inbound file of events, and whether its layout is kept.
+-- One row per inbound file of events, and whether its layout is kept and all of its records are.
 --
 -- Parameters: only_source (VARCHAR): one source only; NULL: all.
--- Reads: inbound_files, layouts.
+-- Reads: inbound_files, layouts, deleted_rows.
 WITH files AS (
   SELECT
     inbound_files.source,
@@ -22,6 +22,15 @@ laid_out AS (
     layouts.source,
     layouts.file_id
   FROM layouts
+  WHERE
+    NOT EXISTS (
+      SELECT 1
+      FROM deleted_rows
+      WHERE
+        deleted_rows.kind = 'events'
+        AND deleted_rows.source = layouts.source
+        AND deleted_rows.file_id = layouts.file_id
+    )
 )
 
 SELECT

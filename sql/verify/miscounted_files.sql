@@ -1,9 +1,29 @@
 -- One row per row of the ledger that does not add up, or whose rows in the tables are not as many
 -- as it says, or are not numbered from 0 to its last record (that each number stands there once
--- is the question of repeated_records).
+-- is the question of repeated_records). What retention deleted counts as found.
 --
--- Reads: ledger, found_files.
-WITH counted AS (
+-- Reads: ledger, found_files, deleted_rows.
+WITH deleted AS (
+  SELECT
+    deleted_rows.kind,
+    COALESCE(deleted_rows.source, deleted_rows.destination) AS owner_name,
+    deleted_rows.file_id,
+    CAST(
+      SUM(CASE WHEN deleted_rows.table_name = 'quarantine' THEN 0 ELSE deleted_rows.rows END)
+      AS BIGINT
+    ) AS row_count,
+    CAST(
+      SUM(CASE WHEN deleted_rows.table_name = 'quarantine' THEN deleted_rows.rows ELSE 0 END)
+      AS BIGINT
+    ) AS quarantined
+  FROM deleted_rows
+  GROUP BY
+    deleted_rows.kind,
+    COALESCE(deleted_rows.source, deleted_rows.destination),
+    deleted_rows.file_id
+),
+
+counted AS (
   SELECT
     ledger.kind,
     ledger.owner_name,
@@ -13,8 +33,9 @@ WITH counted AS (
     ledger.archived,
     ledger.quarantined,
     ledger.row_count,
-    COALESCE(archived.row_count, 0) AS found_rows,
-    COALESCE(quarantined.row_count, 0) AS found_quarantined,
+    COALESCE(archived.row_count, 0) + COALESCE(deleted.row_count, 0) AS found_rows,
+    COALESCE(quarantined.row_count, 0) + COALESCE(deleted.quarantined, 0) AS found_quarantined,
+    deleted.file_id IS NULL AS is_whole,
     LEAST(archived.first_record, quarantined.first_record) AS first_record,
     GREATEST(archived.last_record, quarantined.last_record) AS last_record
   FROM ledger
@@ -30,6 +51,11 @@ WITH counted AS (
       AND ledger.kind = quarantined.kind
       AND ledger.owner_name = quarantined.owner_name
       AND ledger.file_id = quarantined.file_id
+  LEFT JOIN deleted
+    ON
+      ledger.kind = deleted.kind
+      AND ledger.owner_name = deleted.owner_name
+      AND ledger.file_id = deleted.file_id
 )
 
 SELECT
@@ -53,8 +79,10 @@ WHERE
     counted.kind = 'events'
     AND (
       counted.archived IS DISTINCT FROM counted.row_count
-      OR COALESCE(counted.first_record, 0) IS DISTINCT FROM 0
-      OR COALESCE(counted.last_record, -1) IS DISTINCT FROM counted.records - 1
+      OR (counted.is_whole AND COALESCE(counted.first_record, 0) IS DISTINCT FROM 0)
+      OR (
+        counted.is_whole AND COALESCE(counted.last_record, -1) IS DISTINCT FROM counted.records - 1
+      )
     )
   )
 ORDER BY counted.kind, counted.owner_name, counted.file_id

@@ -152,17 +152,17 @@ def test_a_large_file_is_read_twice_and_imported_once(
 def test_a_full_disk_ends_the_run_with_nothing_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
-    from archiver.archive.staging import _OpenFile
+    from archiver.archive.staging import OpenFile
 
     calls = iter(range(1, 100))
-    write = _OpenFile.write
+    write = OpenFile.write
 
-    def full(self: _OpenFile, rows: object) -> None:
+    def full(self: OpenFile, rows: object) -> None:
         if next(calls) == call:
             raise OSError(28, "No space left on device")
         write(self, rows)
 
-    monkeypatch.setattr(_OpenFile, "write", full)
+    monkeypatch.setattr(OpenFile, "write", full)
     # Rows are flushed while later files are read: a failure then concerns the earlier files too.
     monkeypatch.setattr("archiver.archive.staging._BUFFER_BYTES", 1)
     root = tmp_path / "archive"

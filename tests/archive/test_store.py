@@ -317,3 +317,9 @@ def test_what_the_log_says_of_the_data_files(repaired: Archive) -> None:
     assert (file.rows, file.size_bytes) == (1, path.stat().st_size)
     assert file.partition == {"source": "web", "received_date": "2026-01-15"}
     assert repaired.data_files(TABLES["backfills"]) == []
+
+
+def test_a_damaged_journal_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "_journal.json").write_text('{"torn')
+    with pytest.raises(ArchiverError, match=r"_journal\.json: it is damaged.*archiver verify"):
+        Archive(tmp_path).recover()

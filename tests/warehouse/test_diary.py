@@ -313,7 +313,7 @@ def test_loading_step_by_step_notes_the_same_as_a_rebuild(workspace: Workspace) 
 def test_several_segments_of_one_load_add_up(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.warehouse.load._SEGMENT_ROWS", 2)
+    monkeypatch.setattr("archiver.warehouse.load.SEGMENT_ROWS", 2)
     days = [event(str(n), f"2026-01-{15 + n // 2}T12:00:00Z", n=n) for n in range(6)]
     loaded(workspace, "a", *days)
     assert len(read_snapshot(workspace.config.warehouse_path).diary_segments) == 3
