@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from archiver import __version__, resources
+from archiver import __version__, progress, resources
+from archiver.archive import retention
+from archiver.archive.small_tables import read_small
 from archiver.archive.store import Archive
-from archiver.archive.tables import COVERAGE, INBOUND_FILES, INBOUND_PATHS
+from archiver.archive.tables import INBOUND_FILES
 from archiver.config import Config, DestinationSettings
-from archiver.errors import CheckFailedError
-from archiver.reconcile.binding import bind_settings, bind_written, dedup_window, max_age
+from archiver.errors import CheckFailedError, UsageError
+from archiver.reconcile.binding import bind_settings, bind_written
+from archiver.reconcile.inputs import CHECKS, SQL, STEPS, hash_of, inputs_of, parameters_of
 from archiver.warehouse.database import connect, create, run, write_table
 from archiver.warehouse.erased import erased_fingerprint
 from archiver.warehouse.load import load
 from archiver.warehouse.publish import bind_archive
-from archiver.warehouse.rules import configured_rules, fingerprint, fingerprint_of
+from archiver.warehouse.rules import configured_rules, fingerprint_of
 from archiver.warehouse.runs import (
+    RETIRED,
     RunRecord,
     draft_run,
     keep_run,
@@ -32,60 +34,6 @@ from archiver.warehouse.runs import (
     program_versions,
     runs_folder,
 )
-
-# In this order. The attempts are views, since they are as many as the receipts; `judged` is written
-# to a file at once.
-_STEPS = (
-    "recurring_ids",
-    "recurring_conversions",
-    "conversions",
-    "further_ids",
-    "aliases",
-    "attempts",
-    "unnamed_attempts",
-    "named_attempts",
-    "recurring_attempts",
-    "recurring_outcomes",
-    "outcomes",
-    "unmatched",
-    "attempted_names",
-    "uploaded_ids",
-    "shared_ids",
-    "slots",
-    "sendable_conversions",
-    "silences",
-    "feed_days",
-    "coverage",
-    "covered_slots",
-    "judged",
-    "reconciliation",
-    "unarchived",
-    "report_days",
-    "daily_gaps",
-    "daily_values",
-    "recovery_clock",
-    "daily_totals",
-    "source_hours",
-    "hours",
-    "hour_incidents",
-    "silent_incidents",
-    "incident_conversions",
-    "incidents",
-    "incident_values",
-    "untimed",
-    "recurring_orders",
-    "findings",
-)
-_CHECKS = (
-    "counts_add_up",
-    "values_add_up",
-    "one_status_per_conversion",
-    "nothing_left_out",
-    "totals_add_up",
-    "incidents_add_up",
-    "findings_have_conversions",
-)
-_SQL = (*(f"reconcile/{name}" for name in _STEPS), *(f"checks/{name}" for name in _CHECKS))
 
 
 @dataclass(frozen=True)
@@ -120,27 +68,32 @@ def reconcile(config: Config, archive: Archive, question: Question) -> Path:
 
     Raises:
         CheckFailedError: the figures do not add up; nothing is kept.
+        UsageError: retention deleted all of the days.
     """
     names = [question.destination] if question.destination else sorted(config.destinations)
     settings = {name: config.destination(name) for name in names}
-    files = archive.read(INBOUND_FILES)
-    run_id = _run_id(config, archive, files, question, settings)
+    files = read_small(archive, INBOUND_FILES)
+    whole_from = retention.whole_from(archive)
+    question = _within(question, whole_from)
+    inputs = inputs_of(config, archive, files, settings)
+    run_id = _run_id(inputs, question)
     load(config, archive)
     runs = runs_folder(config.warehouse_path)
     if (runs / run_id / "run.json").exists():
+        (runs / run_id / RETIRED).unlink(missing_ok=True)
         return runs / run_id
     draft = draft_run(runs, run_id)
     with connect(spill=config.warehouse_path / ".spill") as connection:
         bind_archive(connection, config, archive)
         bind_settings(connection, config, settings)
-        judge(connection, draft, run_id, question)
+        next_change = judge(connection, draft, run_id, question)
         record = RunRecord(
             run_id=run_id,
             as_of=question.as_of,
             from_day=question.from_day,
             to_day=question.to_day,
             destinations={name: s.account_timezone for name, s in settings.items()},
-            parameters={name: _parameters(s) for name, s in settings.items()},
+            parameters={name: parameters_of(s) for name, s in settings.items()},
             no_time=_no_time(connection, names),
             newest_attempts=_newest_attempts(connection, names, question.as_of),
             newest_arrivals=_newest_arrivals(connection, settings, question.as_of),
@@ -148,13 +101,29 @@ def reconcile(config: Config, archive: Archive, question: Question) -> Path:
             versions=program_versions(),
             rules=_fingerprints(config, names),
             sql=_sql_hash(),
+            inputs=hash_of(inputs),
+            next_change=next_change,
+            whole_from=whole_from,
         )
         return keep_run(connection, draft, record, ledger_rows(files))
 
 
+def _within(question: Question, whole_from: date | None) -> Question:
+    """The question without the days of which retention deleted something: they would be gaps."""
+    if whole_from is None:
+        return question
+    if question.to_day is not None and question.to_day < whole_from:
+        raise UsageError(
+            f"reconciling the days up to {question.to_day}",
+            "retention deleted events or receipts of them",
+            f"ask for days from {whole_from} on",
+        )
+    return replace(question, from_day=max(question.from_day or whole_from, whole_from))
+
+
 def judge(
     connection: duckdb.DuckDBPyConnection, draft: Path, run_id: str, question: Question
-) -> None:
+) -> datetime | None:
     """Run the steps in their order, and the checks.
 
     Args:
@@ -163,6 +132,9 @@ def judge(
         draft: folder for what is too large for memory.
         run_id: names the run in its rows.
         question: the as-of and the days.
+
+    Returns:
+        The first instant after the as-of at which the same inputs can give another answer, UTC.
 
     Raises:
         CheckFailedError: the figures do not add up.
@@ -173,7 +145,7 @@ def judge(
         "from_day": question.from_day,
         "to_day": question.to_day,
     }
-    for step in _STEPS:
+    for step in progress.each(STEPS, "reconcile", len(STEPS), "steps"):
         if step in ("judged", "reconciliation"):
             _write(connection, step, draft, parameters)
         elif step in ("attempts", "named_attempts"):
@@ -182,11 +154,13 @@ def judge(
         else:
             create(connection, step, f"reconcile/{step}", parameters)
     _check(connection, parameters)
+    row = run(connection, "reconcile/next_change", {"as_of": question.as_of}).fetchone()
     judged, kept = draft / "judged.parquet", draft / "reconciliation.parquet"
     if kept.exists():
         judged.unlink()
     else:
         os.replace(judged, kept)
+    return row[0] if row else None
 
 
 def _write(
@@ -208,7 +182,7 @@ def _write(
 
 
 def _check(connection: duckdb.DuckDBPyConnection, parameters: dict[str, Any]) -> None:
-    for name in _CHECKS:
+    for name in CHECKS:
         broken = run(connection, f"checks/{name}", parameters).fetchall()
         if broken:
             raise CheckFailedError(
@@ -216,30 +190,6 @@ def _check(connection: duckdb.DuckDBPyConnection, parameters: dict[str, Any]) ->
                 f"{len(broken)} rows do not add up, the first for {broken[0][:3]}",
                 "nothing was published; this is a defect of archiver, please report it",
             )
-
-
-def _parameters(settings: DestinationSettings) -> dict[str, str]:
-    relevant = (
-        "type",
-        "account_timezone",
-        "sources",
-        "preset",
-        "event_source",
-        "pixel",
-        "integration",
-        "retry_window",
-        "provisional_after",
-        "reports",
-        "totals_tolerance",
-        "coverage",
-        "incident_min",
-        "min_gap",
-    )
-    return {name: str(getattr(settings, name)) for name in relevant} | {
-        "zones": str([(str(zone.ends_at), zone.name) for zone in settings.zones]),
-        "max_age": str(max_age(settings)),
-        "dedup_window": str(dedup_window(settings)),
-    }
 
 
 def _fingerprints(config: Config, names: list[str]) -> dict[str, str]:
@@ -255,47 +205,19 @@ def _fingerprints(config: Config, names: list[str]) -> dict[str, str]:
 
 
 def _sql_hash() -> str:
-    text = "".join(resources.sql(name) for name in _SQL)
+    text = "".join(resources.sql(name) for name in SQL)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _run_id(
-    config: Config,
-    archive: Archive,
-    files: pa.Table,
-    question: Question,
-    settings: dict[str, DestinationSettings],
-) -> str:
-    # With their counts: a retry of quarantined records gives a known file more events.
-    columns = ["kind", "source", "destination", "file_id", "format", "archived"]
-    paths = archive.read(INBOUND_PATHS, ["kind", "destination", "path", "file_id"])
-    vouched = archive.read(COVERAGE, ["destination", "starts_at", "ends_at"])
-    inputs = {
-        "files": _rows(files.select(columns)),
-        # Of totals of one day, the file that was modified last counts.
-        "totals": sorted(
-            row
-            for row in _rows(files.select(["kind", "file_id", "modified_at"]))
-            if row[0] == "totals"
-        ),
-        "receipt_paths": sorted(r for r in _rows(paths) if r[0] == "receipts"),
-        "vouched": _rows(vouched),
-        "rules": fingerprint(configured_rules(config)),
-        "erased": erased_fingerprint(config),
-        "arrival_lags": {name: str(s.arrival_lag) for name, s in config.sources.items()},
-        "destinations": {name: _parameters(s) for name, s in settings.items()},
-        "as_of": question.as_of.isoformat(),
-        "from_day": str(question.from_day),
-        "to_day": str(question.to_day),
-        "archiver": __version__,
-        "sql": [resources.sql(name) for name in _SQL],
-    }
-    text = json.dumps(inputs, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _rows(table: pa.Table) -> list[tuple[str, ...]]:
-    return sorted({tuple(str(v) for v in row.values()) for row in table.to_pylist()})
+def _run_id(inputs: dict[str, Any], question: Question) -> str:
+    return hash_of(
+        inputs
+        | {
+            "as_of": question.as_of.isoformat(),
+            "from_day": str(question.from_day),
+            "to_day": str(question.to_day),
+        }
+    )
 
 
 def _no_time(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, int]:
