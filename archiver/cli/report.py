@@ -16,22 +16,27 @@ from archiver.cli.common import (
     check_days,
     console,
     json_option,
-    output_options,
+    output_options_with,
     pass_settings,
     question_options,
     write_output,
 )
+from archiver.cli.messages import say
 from archiver.errors import UsageError, blaming_the_path
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+# For people: everything of a run on one page.
+_PAGES = ("html", "markdown")
+
+
 @click.command("report", short_help="Show a kept run, or what changed.")
 @question_options
 @click.option("--changes", is_flag=True, help="What changed since the run before, and why.")
 @click.option("--since", metavar="RUN_ID", help="With --changes: since this kept run.")
-@output_options
+@output_options_with(*_PAGES)
 @json_option
 @pass_settings
 def command(
@@ -50,7 +55,13 @@ def command(
 
     With --as-of, the last run for that instant. With --changes, the account days whose figures
     differ from those of the run that was asked for before it, and why.
+
+    --format html is one file to look at or mail, which needs no network; markdown is short, for a
+    chat.
     """
+    from archiver.report.kept import kept_run
+    from archiver.warehouse.runs import kept_runs
+
     check_days(from_day, to_day)
     if destination is not None:
         settings.config.destination(destination)
@@ -60,10 +71,23 @@ def command(
         raise click.UsageError("--format parquet needs --output FILE")
     if since is not None and not changes:
         raise click.UsageError("--since needs --changes")
-    folder = _kept_run(settings, destination, as_of, (from_day, to_day))
+    if changes and format_name in _PAGES:
+        why = "is the whole report, with what changed since the run before"
+        raise click.UsageError(f"--format {format_name} {why}; leave --changes out")
+    folder = kept_run(
+        kept_runs(settings.config.warehouse_path),
+        destination=destination,
+        as_of=as_of,
+        from_day=from_day,
+        to_day=to_day,
+    )
     before = _named_run(folder, since, destination) if since is not None else None
     picked = _Picked(destination, from_day, to_day)
-    shown = _shown_changes(folder, before, picked) if changes else _shown_report(folder, picked)
+    shown = (
+        _shown_changes(folder, before, picked)
+        if changes
+        else _shown_report(settings, folder, picked)
+    )
     if format_name == "parquet" and output is not None:
         with blaming_the_path(f"writing {output}"):
             shown.write_parquet(output)
@@ -76,7 +100,7 @@ def command(
             click.echo(text, nl=False)
             return 0
         write_output(output, text)
-    click.echo(f"{output} is written", err=True)
+    say(f"{output} is written", path=output)
     return 0
 
 
@@ -98,7 +122,7 @@ class _Shown:
     write_parquet: Callable[[Path], None]
 
 
-def _shown_report(folder: Path, picked: _Picked) -> _Shown:
+def _shown_report(settings: Settings, folder: Path, picked: _Picked) -> _Shown:
     from archiver.report import formats, terminal
     from archiver.report.model import build_report
 
@@ -111,9 +135,26 @@ def _shown_report(folder: Path, picked: _Picked) -> _Shown:
             "table": partial(terminal.table_text, report),
             "json": partial(formats.json_text, report),
             "csv": partial(formats.csv_text, report),
+            **{name: partial(_page_text, settings, folder, picked, name) for name in _PAGES},
         },
         partial(formats.write_parquet, report),
     )
+
+
+def _page_text(settings: Settings, folder: Path, picked: _Picked, name: str) -> str:
+    from archiver.report.markdown import markdown_text
+    from archiver.report.page import build_page
+    from archiver.report.page_html import html_text
+
+    page = build_page(
+        settings.config,
+        settings.archive,
+        folder,
+        destination=picked.destination,
+        from_day=picked.from_day,
+        to_day=picked.to_day,
+    )
+    return html_text(page) if name == "html" else markdown_text(page)
 
 
 def _shown_changes(folder: Path, before: Path | None, picked: _Picked) -> _Shown:
@@ -150,29 +191,3 @@ def _named_run(run: Path, name: str, destination: str | None) -> Path:
     if not wanted & read_run(known[name]).destinations.keys():
         raise UsageError(doing, f"it has not {' or '.join(sorted(wanted))}", "name another run")
     return known[name]
-
-
-def _kept_run(
-    settings: Settings,
-    destination: str | None,
-    as_of: datetime | None,
-    days: tuple[date | None, date | None],
-) -> Path:
-    from archiver.texts import instant_text
-    from archiver.warehouse.runs import kept_runs, read_run, was_asked
-
-    runs = kept_runs(settings.config.warehouse_path)
-    for run in reversed(runs):
-        record = read_run(run)
-        if (
-            (was_asked(run) if as_of is None else record.as_of == as_of)
-            and (destination is None or destination in record.destinations)
-            and record.covers(*days)
-        ):
-            return run
-    if not runs:
-        why = "no run is kept yet"
-    else:
-        known = sorted({instant_text(read_run(run).as_of) or "" for run in runs})[-5:]
-        why = f"none is kept for that; the last kept are as of {', '.join(known)}"
-    raise UsageError("looking for a run to show", why, "make one: archiver reconcile")

@@ -61,16 +61,42 @@ def explain_id(config: Config, question: IdQuestion) -> Explanation:
         UsageError: the id is not UTF-8, nothing is published, or by an earlier version, no run is
             kept for the instant, or nothing has the id.
     """
+    runs = runs_for(config, question, kept_runs(config.warehouse_path))
+    with published(config.warehouse_path) as connection:
+        return explain_published(connection, config, question.id, runs)
+
+
+def runs_for(
+    config: Config, question: IdQuestion, kept: Sequence[Path]
+) -> dict[str, list[RunRecord]]:
+    """The runs to look into, of the kept ones, the last one last.
+
+    Raises:
+        ConfigError: there is no such destination.
+        UsageError: the id is not UTF-8, or no run is kept for the instant.
+    """
     _check_text(question.id)
     if question.destination is not None:
         config.destination(question.destination)
     names = [question.destination] if question.destination else sorted(config.destinations)
-    runs = chosen_runs(config.warehouse_path, names, question.as_of)
-    folders = {record.run_id for records in runs.values() for record in records}
-    with published(config.warehouse_path) as connection:
-        _refuse_older(connection)
-        bind_chosen_runs(connection, config.warehouse_path, sorted(folders))
-        return explain(connection, config, question.id, runs)
+    return chosen_runs(kept, names, question.as_of)
+
+
+def explain_published(
+    connection: duckdb.DuckDBPyConnection,
+    config: Config,
+    wanted_id: str,
+    runs: dict[str, list[RunRecord]],
+) -> Explanation:
+    """Explain an id from a published warehouse, whose run tables become those of these runs.
+
+    Raises:
+        UsageError: an earlier version published it, or nothing has the id.
+    """
+    _refuse_older(connection)
+    run_ids = {record.run_id for records in runs.values() for record in records}
+    bind_chosen_runs(connection, config.warehouse_path, sorted(run_ids))
+    return explain(connection, config, wanted_id, runs)
 
 
 def _check_text(wanted_id: str) -> None:
@@ -101,19 +127,19 @@ def _refuse_older(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def chosen_runs(
-    warehouse: Path, destinations: Sequence[str], as_of: datetime | None
+    kept: Sequence[Path], destinations: Sequence[str], as_of: datetime | None
 ) -> dict[str, list[RunRecord]]:
     """For each destination the run to look into, and one over all days where that has not all.
 
     Args:
-        warehouse: the folder.
+        kept: the folders of the kept runs, the last one last.
         destinations: names.
         as_of: take the last run for this instant; None: the one that was asked for last.
 
     Raises:
         UsageError: an instant is given, and no run is kept for it.
     """
-    folders = [folder for folder in kept_runs(warehouse) if as_of is not None or was_asked(folder)]
+    folders = [folder for folder in kept if as_of is not None or was_asked(folder)]
     records = [read_run(folder) for folder in reversed(folders)]
     fitting = [record for record in records if as_of is None or record.as_of == as_of]
     chosen: dict[str, list[RunRecord]] = {}
@@ -186,12 +212,19 @@ def explain(
             f"looking for {_shortened(wanted_id)!r}",
             "no event in the warehouse has it as message id, order id or event id of a"
             " destination, and no receipt names it; records in quarantine cannot be searched by"
-            " id",
+            f" id{_deleted(runs)}",
             "see how far the feeds reach and what is not loaded: archiver status; what is in"
             " quarantine: archiver sql 'SELECT source, path, record_number, reason FROM"
             " quarantine'",
         )
     return explanation
+
+
+def _deleted(runs: dict[str, list[RunRecord]]) -> str:
+    """What retention took from these runs, as the end of a sentence."""
+    found = (record.whole_from for records in runs.values() for record in records)
+    known = [day for day in found if day is not None]
+    return f"; retention deleted events or receipts of days before {max(known)}" if known else ""
 
 
 def _bind_destinations(

@@ -193,7 +193,7 @@ def cell(value: Any) -> Any:
     return value
 
 
-def write_parquet(report: Report, path: Path) -> None:
+def as_table(report: Report) -> pa.Table:
     """The lines of the CSV, typed."""
     counts = {*_COUNT_ORDER, "recoverable", "expired"}
     fields: list[tuple[str, pa.DataType]] = []
@@ -209,4 +209,9 @@ def write_parquet(report: Report, path: Path) -> None:
             kind = pa.bool_()
         fields.append((name, kind))
     fields += [(f"value_{term}", AMOUNT) for term in _VALUES]
-    pq.write_table(pa.Table.from_pylist(_lines(report), schema=pa.schema(fields)), path)
+    return pa.Table.from_pylist(_lines(report), schema=pa.schema(fields))
+
+
+def write_parquet(report: Report, path: Path) -> None:
+    """The lines of the CSV, typed."""
+    pq.write_table(as_table(report), path)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -153,18 +154,21 @@ class DestinationReport:
     totals_tolerance: Decimal = Decimal(0)
     clock: tuple[Tick, ...] = ()
 
-    @property
+    @cached_property
     def totals(self) -> Row:
         """The sum over all rows."""
         return sum_rows(self.days)
 
     def by_day(self) -> Iterator[tuple[Row, list[Row]]]:
         """Each account day's sum with its rows."""
+        yield from self._sums_by_day
+
+    @cached_property
+    def _sums_by_day(self) -> list[tuple[Row, list[Row]]]:
         per_day: dict[date | None, list[Row]] = {}
         for row in self.days:
             per_day.setdefault(row.day, []).append(row)
-        for day, rows in per_day.items():
-            yield sum_rows(rows, day), rows
+        return [(sum_rows(rows, day), rows) for day, rows in per_day.items()]
 
     def totals_by_day(self) -> Iterator[tuple[date, list[DailyTotal]]]:
         """Each account day with its rows of `daily_totals`."""

@@ -12,7 +12,7 @@ from archiver.report.terminal_words import conversions, labelled, percent, when,
 from archiver.texts import plain
 
 _INDENT = "    "
-_FINDINGS = {
+FINDING_WORDS = {
     "order_under_several_ids": "an order that is also there under another event id",
     "id_on_several_orders": "one event id on several orders",
     "value_mismatch": "the destination acknowledged another amount",
@@ -29,14 +29,15 @@ def incident_lines(part: DestinationReport, as_of: datetime) -> Iterator[list[Te
     """The lines of each incident: what happened; what it cost; when to upload."""
     for incident in part.incidents:
         style = "bold red" if incident.is_open else ""
-        lines = [labelled("incident", (_what_happened(incident), style)), Text(_cost(incident))]
+        lines = [labelled("incident", (what_happened(incident), style)), Text(cost_of(incident))]
         if incident.diagnosis == "rejections" and _meets(incident, "delivery_outage", part):
             lines[-1].append("; in the hours of the delivery outage: do not add the two up")
-        upload = _upload(incident, part, as_of)
+        upload = upload_when(incident, part, as_of)
         yield [*lines, Text(upload)] if upload else lines
 
 
-def _what_happened(incident: Incident) -> str:
+def what_happened(incident: Incident) -> str:
+    """What was wrong, and when, in UTC."""
     span, ratio = _span(incident), incident.ratio
     match incident.diagnosis:
         case "delivery_outage":
@@ -62,7 +63,8 @@ def _span(incident: Incident) -> str:
     return f"from {start.removesuffix(' UTC')} to {end}"
 
 
-def _cost(incident: Incident) -> str:
+def cost_of(incident: Incident) -> str:
+    """How many conversions it concerns, and what they are worth."""
     count, money = conversions(incident.conversions), worth(incident.values)
     money = f", worth {money}" if money else ""
     match incident.diagnosis:
@@ -87,7 +89,7 @@ def _meets(incident: Incident, diagnosis: str, part: DestinationReport) -> bool:
     )
 
 
-def _upload(incident: Incident, part: DestinationReport, as_of: datetime) -> str | None:
+def upload_when(incident: Incident, part: DestinationReport, as_of: datetime) -> str | None:
     """Between which instants all of them can be sent again; None where that is no question."""
     if incident.diagnosis in ("source_outage", "receipts_missing") or not incident.conversions:
         return None
@@ -120,7 +122,7 @@ def finding_lines(part: DestinationReport, run_id: str) -> Iterator[Text]:
     names = max(len(name) for name in found)
     for name in found:
         count = f"{part.findings[name]:,}".rjust(width)
-        yield Text(f"{_INDENT}{count} {name.ljust(names)}  {_FINDINGS[name]}")
+        yield Text(f"{_INDENT}{count} {name.ljust(names)}  {FINDING_WORDS[name]}")
     yield Text(
         f"{_INDENT}list them: archiver sql \"FROM findings WHERE finding = '{found[0]}'\n"
         f"{_INDENT}  AND destination = '{part.destination}' AND run_id = '{run_id}'\""

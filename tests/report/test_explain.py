@@ -12,7 +12,7 @@ from explaining import AS_OF, AT, Warehouse, run_record
 from archiver.errors import UsageError
 from archiver.report.explain import IdQuestion, chosen_runs, explain_id
 from archiver.report.explanation import Find, as_json
-from archiver.warehouse.runs import RunRecord
+from archiver.warehouse.runs import RunRecord, kept_runs
 
 ARRIVED = {"arrival": AT, "value": "12.5"}
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -322,7 +322,7 @@ def keep(folder: Path, record: RunRecord, *, asked: bool = True) -> None:
 
 def test_the_run_is_the_last_that_was_asked_for(tmp_path: Path) -> None:
     def chosen(as_of: datetime | None = None, name: str = "tiktok") -> list[str]:
-        return [record.run_id for record in chosen_runs(tmp_path, [name], as_of)[name]]
+        return [record.run_id for record in chosen_runs(kept_runs(tmp_path), [name], as_of)[name]]
 
     keep(tmp_path, run_record("for-a-backfill", AS_OF + timedelta(days=2)), asked=False)
     assert chosen() == []

@@ -219,7 +219,7 @@ def test_a_kept_run_of_an_earlier_version_is_still_shown(reconciled: Workspace) 
     text = reconciled.done("report").out
     assert "delivery outage from 2026-01-15 12:00" in text
     assert "4 no_time" in text
-    (status,) = reconciled.done("status", "--json").json["open"]
+    (status,) = reconciled.run("status", "--json").json["open"]
     assert (status["open_incidents"], status["past_incidents"]) == (0, 1)
 
 
@@ -246,7 +246,7 @@ def test_findings_are_those_of_the_shown_days(reconciled: Workspace) -> None:
 
 
 def test_status_says_what_ran_how_far_feeds_reach_and_what_is_open(reconciled: Workspace) -> None:
-    status = reconciled.done("status", "--json").json
+    status = reconciled.run("status", "--json").json
     assert status["last_runs"]["ingest"]["exit_code"] == 0
     assert status["last_runs"]["reconcile"]["exit_code"] in (0, 3)
     assert status["last_runs"]["backfill"] is None
@@ -256,7 +256,7 @@ def test_status_says_what_ran_how_far_feeds_reach_and_what_is_open(reconciled: W
     }
     (part,) = status["open"]
     assert (part["gap"], part["gap_value"]) == (2, {"EUR": "1234.50", "USD": "12.50"})
-    text = reconciled.done("status").out
+    text = reconciled.run("status").out
     assert "never" in text and "gap 2" in text
 
 
@@ -297,7 +297,7 @@ def test_an_upload_is_no_reach_of_the_feed(reconciled: Workspace) -> None:
     (part,) = reconciled.done("report", "--json").json["destinations"]
     assert (part["totals"]["accepted"], part["totals"]["gap"]) == (4, 1)
     assert "receipts up to 2026-01-18 20:00 UTC" in reconciled.done("report").out
-    feeds = reconciled.done("status", "--json").json["feeds"]
+    feeds = reconciled.run("status", "--json").json["feeds"]
     assert {feed["reaches_up_to"] for feed in feeds if feed["kind"] == "receipts"} == {
         "2026-01-18T20:00:05Z"
     }
@@ -334,7 +334,7 @@ def test_a_run_that_only_a_backfill_needed_is_not_the_last_run(reconciled: Works
         "backfill", "--from", "2026-01-18", "--to", "2026-01-18", "--as-of", "2026-01-19T12:00:00Z"
     )
     assert reconciled.done("report", "--json").json["run_id"] == asked
-    assert reconciled.done("status", "--json").json["open"][0]["run_id"] == asked
+    assert reconciled.run("status", "--json").json["open"][0]["run_id"] == asked
     (latest,) = reconciled.sql("SELECT run_id FROM runs WHERE is_latest")
     assert latest["run_id"] == asked
 
@@ -345,7 +345,7 @@ def test_a_run_over_some_days_says_so_and_shows_no_others(reconciled: Workspace)
     assert "Only the days from 2026-01-18 to 2026-01-18 were reconciled." in text
     part = reconciled.done("report", "--json", "--from", "2026-01-15").json["destinations"][0]
     assert part["totals"]["gap"] == 2, "the run that has these days is shown"
-    assert reconciled.done("status", "--json").json["open"][0]["gap"] == 2
+    assert reconciled.run("status", "--json").json["open"][0]["gap"] == 2
 
 
 def test_amounts_that_cancel_out_are_still_shown(workspace: Workspace) -> None:
