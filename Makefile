@@ -19,7 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/sqlfluff lint sql
 
 bench: $(READY)
-	for b in ingest publish reconcile backfill memory; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in ingest publish reconcile backfill memory nightly; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) demo dist build

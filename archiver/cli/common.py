@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archiver.cli.messages import say_error
+from archiver.cli.names import configured_names
 from archiver.errors import ArchiverError, blaming_the_path
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from archiver.archive.lock import Holder
     from archiver.archive.store import Archive
     from archiver.config import Config
 
@@ -34,10 +36,12 @@ class Settings:
     Attributes:
         path: the configuration file.
         started_at: when the command started, UTC.
+        took_over: who held a lock that was taken over from a dead process.
     """
 
     path: Path
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    took_over: Holder | None = None
 
     @functools.cached_property
     def config(self) -> Config:
@@ -62,27 +66,19 @@ class Settings:
 
         with ExitStack() as stack:
             if archive:
-                stack.enter_context(writing(self.config.archive_root, what, wait=wait))
+                root = self.config.archive_root
+                self.took_over = stack.enter_context(writing(root, what, wait=wait))
                 self.archive.recover()
             if warehouse:
-                stack.enter_context(writing(self.config.warehouse_path, what, wait=wait))
+                dead = stack.enter_context(writing(self.config.warehouse_path, what, wait=wait))
+                self.took_over = self.took_over or dead
             yield
 
     def record(self, command: str, exit_code: int, summary: dict[str, Any]) -> None:
         """Keep when the command last ran and how it ended, for `status`."""
-        from archiver.files import write_durably
-        from archiver.texts import instant_text
+        from archiver.archive.last_runs import note_last
 
-        folder = self.config.archive_root / "_last"
-        folder.mkdir(parents=True, exist_ok=True)
-        record = {
-            "command": command,
-            "started_at": instant_text(self.started_at.replace(microsecond=0)),
-            "seconds": round(time.time() - self.started_at.timestamp(), 1),
-            "exit_code": exit_code,
-            "summary": summary,
-        }
-        write_durably(folder / f"{command}.json", json.dumps(record).encode())
+        note_last(self.config.archive_root, command, self.started_at, exit_code, summary)
 
 
 pass_settings = click.make_pass_decorator(Settings)
@@ -135,10 +131,15 @@ wait_option = click.option("--wait", is_flag=True, help="Wait for another run to
 
 def output_options(function: F) -> F:
     """The options that say as what, and where to, rows are written."""
+    return output_options_with()(function)
+
+
+def output_options_with(*formats: str) -> Callable[[F], F]:
+    """The same, with these formats besides those that all rows have."""
     format_option = click.option(
         "--format",
         "format_name",
-        type=click.Choice(["table", "csv", "json", "parquet"]),
+        type=click.Choice(["table", "csv", "json", "parquet", *formats]),
         default="table",
         show_default=True,
         help="parquet needs --output.",
@@ -148,13 +149,18 @@ def output_options(function: F) -> F:
         type=click.Path(dir_okay=False, path_type=Path),
         help="Write to this file instead of stdout.",
     )
-    return format_option(output_option(function))
+    return lambda function: format_option(output_option(function))
 
 
 def question_options(function: F) -> F:
     """The options that say which destination, which days, and as of when."""
     options = (
-        click.option("--destination", metavar="NAME", help="This destination only."),
+        click.option(
+            "--destination",
+            metavar="NAME",
+            shell_complete=configured_names,
+            help="This destination only.",
+        ),
         click.option("--from", "from_day", type=Day(), help="First account day."),
         click.option("--to", "to_day", type=Day(), help="Last account day, included."),
         click.option(
@@ -195,9 +201,7 @@ def console() -> Console:
 
 def complain(error: ArchiverError, *, as_json: bool) -> None:
     """Say on stderr what failed, why, and what to do next."""
-    click.echo(f"error: {error.doing}: {error.why}", err=True)
-    if error.hint:
-        click.echo(f"  next: {error.hint}", err=True)
+    say_error(error)
     if as_json:
         print_json(
             {

@@ -52,7 +52,7 @@ def command(folder: Path) -> int:
             ["backfill", "--destination", "tiktok", "--as-of", AS_OF],
             EXIT_DONE,
         ),
-        ("Where things stand.", ["status"], EXIT_DONE),
+        ("Where things stand.", ["status", "--as-of", AS_OF], EXIT_DONE),
     )
     for number, (story, arguments, expected) in enumerate(steps, 1):
         shown = shlex.join(["archiver", "--config", str(config), *arguments])

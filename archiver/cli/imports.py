@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.common import print_json
+from archiver.cli.messages import say
 from archiver.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 
 if TYPE_CHECKING:
     from archiver.archive.staged import FileResult
-    from archiver.config import Config
-    from archiver.inbound.paths import InboundPath
 
 _TOTALS = ("records", "archived", "quarantined", "bytes")
 
@@ -41,16 +40,9 @@ def chosen(known: dict[str, Any], name: str | None, option: str, *, is_for_one: 
     return names
 
 
-def configured(config: Config, patterns: list[str], whose: str) -> list[InboundPath]:
-    """The files that the patterns match; each pattern without any is named on stderr."""
-    from archiver.inbound.paths import configured_paths
-
-    return configured_paths(
-        patterns,
-        config.folder,
-        config.own_folders,
-        lambda pattern: click.echo(f"no file matches {pattern} ({whose})", err=True),
-    )
+def say_unmatched(pattern: str, whose: str) -> None:
+    """Name a configured pattern that no file matches."""
+    say(f"no file matches {pattern} ({whose})")
 
 
 def document(results: list[FileResult]) -> dict[str, Any]:
@@ -105,14 +97,14 @@ def finish(
     if not dry_run:
         record(code, found["totals"])
     for result in failed:
-        click.echo(f"error: {result.error}", err=True)
+        say(str(result.error), level="error")
     for result in (r for r, _ in results if r.is_cut):
-        click.echo(f"{result.path} ends inside an array or a batch: is it whole?", err=True)
+        say(f"{result.path} ends inside an array or a batch: is it whole?", level="warning")
     for result in over:
-        click.echo(
-            f"error: {result.path}: {result.quarantined} of {result.records} records are bad, "
+        say(
+            f"{result.path}: {result.quarantined} of {result.records} records are bad, "
             "more than max_bad_ratio; it is imported all the same, and they are in quarantine",
-            err=True,
+            level="error",
         )
     if as_json:
         print_json({**found, **(extra or {})})

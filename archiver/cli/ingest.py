@@ -17,6 +17,7 @@ from archiver.cli.common import (
     print_json,
     wait_option,
 )
+from archiver.cli.names import configured_names
 from archiver.errors import EXIT_DONE
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 
 @click.command("ingest", short_help="Inbound files into the archive.")
 @click.argument("paths", nargs=-1, metavar="[PATH… | -]")
-@click.option("--source", metavar="NAME", help="Whose events these are; all, without PATH.")
+@click.option(
+    "--source",
+    metavar="NAME",
+    shell_complete=configured_names,
+    help="Whose events these are; all, without PATH.",
+)
 @click.option(
     "--retry-quarantine",
     is_flag=True,
@@ -53,9 +59,10 @@ def command(
     """
     if list_formats:
         return _list_formats(as_json=as_json)
-    from archiver.archive.ingest import ingest
-    from archiver.cli.imports import chosen, configured, finish
+    from archiver.archive.ledger import known_files
+    from archiver.cli.imports import chosen, finish, say_unmatched
     from archiver.inbound.paths import named_paths
+    from archiver.nightly.imports import event_files, import_events
 
     config = settings.config
     if source is not None:
@@ -70,21 +77,22 @@ def command(
     found = {
         name: named_paths(paths, config.folder, sys.stdin.buffer)
         if paths
-        else configured(config, config.source(name).paths, f"source {name}")
+        else event_files(config, name, say_unmatched)
         for name in names
     }
     with nullcontext() if dry_run else lock:
+        known = known_files(settings.archive)
         for name in names:
-            source_settings = config.source(name)
             results += [
-                (result, source_settings.max_bad_ratio)
-                for result in ingest(
+                (result, config.source(name).max_bad_ratio)
+                for result in import_events(
+                    config,
                     settings.archive,
                     name,
                     found[name],
                     settings.started_at,
-                    format_name=source_settings.format,
                     dry_run=dry_run,
+                    known=known,
                 )
             ]
         return finish(

@@ -29,6 +29,7 @@ paths = ["data/inbound/**/*.gz"]          # files, folders, globs
 # max_bad_ratio = 0.01                    # more bad records than this in one file: exit 4
 # arrival_lag = "6h"                      # how late its files may come: younger hours are not
                                           # judged to be silent
+# stale_after = "36h"                     # no event for so long: nightly and status exit with 6
 
 [destinations.tiktok]
 type = "tiktok-events"
@@ -71,6 +72,8 @@ coverage = "infer"                        # or "daily", "complete": what the fee
 max_gap_ratio = 0.01                      # a day over this ratio and min_gap: reconcile exits 3
 min_gap = 5
 # incident_min = 10                       # quieter hours neither start nor end an incident
+# stale_after = "36h"                     # a conversion older than this, with no sign of the feed
+                                          # since: nightly and status exit with 6
 
 # Which events must reach it, before the preset's; without `name` under their own.
 # [[destinations.tiktok.rules]]
@@ -103,6 +106,48 @@ min_gap = 5
 # format = "segment-delivery-overview"    # default: detected; or generic-ndjson, -csv, -parquet
 # columns = { account_day = "stat_time_day", count = "complete_payment" }
 # names = { "Order Completed" = "CompletePayment" }
+
+# What runs unattended: docs/nightly.md, docs/running.md.
+# [nightly]
+# stale_after = "26h"                     # the last success is older: status exits with 6
+# threshold_days = 14                     # account days whose gap makes the exit code 3
+
+# [report]
+# folder = "data/reports"                 # latest.html, latest.md and latest.json are the last
+# formats = ["html", "markdown", "json"]  # or "csv"; []: none
+
+# [alerts]
+# cooldown = "6h"                         # least time between two updates of one incident
+# deadline_within = "12h"                 # so long before a recovery deadline it is an alert
+# heartbeat_url_env = "HEARTBEAT_URL"     # the variable with a URL that hears of every success
+# timeout = "10s"                         # how long a channel may take
+
+# [channels.team]
+# url_env = "ALERTS_URL"                  # the variable with its address: Slack, e-mail …, as
+                                          # apprise writes it
+# type = "apprise"                        # or "webhook": a URL that takes JSON by POST
+# kinds = ["gap", "outage", "stale", "deadline", "schema", "quarantine", "failed"]
+
+# [watch]
+# baseline_weeks = 4                      # the same hours of so many weeks before are the baseline
+# min_attempts = 20                       # quieter hours are not judged
+# max_drop = 0.2                          # by how much the acceptance ratio may fall below it
+
+# [housekeeping]
+# compact_after = "2d"                    # the files of older days become few
+# history = "7d"                          # how long replaced files stay for readers
+# keep_events = "800d"                    # older days are deleted; default: never
+# keep_receipts = "800d"
+# keep_quarantine = "365d"
+# keep_runs = "90d"                       # older reconciliations, never the newest
+
+# [metrics]
+# textfile = "/var/lib/node_exporter/textfile_collector/archiver.prom"
+
+# [[annotations]]
+# time = 2026-01-15T15:10:00Z
+# text = "TikTok reports errors of the Events API"   # on the report's time axis
+# destination = "tiktok"                  # default: all
 """
 
 
@@ -126,4 +171,4 @@ def command(folder: Path, as_json: bool, dry_run: bool) -> None:
     elif dry_run:
         click.echo(f"{path} would be written")
     else:
-        click.echo(f"{path} is written. Say where your files are, then: archiver ingest")
+        click.echo(f"{path} is written. Say where your files are, then: archiver doctor")

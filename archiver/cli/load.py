@@ -12,6 +12,7 @@ from archiver.cli.common import (
     print_json,
     wait_option,
 )
+from archiver.cli.messages import say
 
 
 @click.command("load", short_help="The archive into the warehouse, published.")
@@ -50,7 +51,7 @@ def command(settings: Settings, as_json: bool, dry_run: bool, wait: bool) -> int
         print_json(summary)
     else:
         if loaded.rebuilt:
-            click.echo("files of the archive were replaced: everything is loaded again", err=True)
+            say("files of the archive were replaced: everything is loaded again")
         click.echo(
             f"{loaded.occurrences:,} event occurrences loaded, {loaded.conversions:,} of them for "
             f"a destination; published {path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -11,12 +12,20 @@ from typing import NoReturn
 
 import click
 
-from archiver import __version__, errors
+from archiver import __version__, errors, interruption
+from archiver.cli import messages
 from archiver.cli.common import Settings, complain
+from archiver.cli.names import COMPLETION_VARIABLE
+from archiver.cli.progress import bars
 
 # Command → the module below archiver.cli that holds it; imported when the command is called.
 COMMANDS = {
     "init": "init",
+    "nightly": "nightly",
+    "watch": "watch",
+    "status": "status",
+    "doctor": "doctor",
+    "alerts": "alerts",
     "ingest": "ingest",
     "receipts": "receipts",
     "load": "load",
@@ -27,11 +36,12 @@ COMMANDS = {
     "explain": "explain",
     "schema": "schema",
     "sql": "sql",
-    "status": "status",
     "verify": "verify",
+    "compact": "compact",
     "destinations": "destinations",
     "drill": "drill",
     "demo": "demo",
+    "completion": "completion",
 }
 
 
@@ -53,8 +63,9 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 unexpected error, 2 usage or configuration, 3 a gap over the"
-    " threshold, 4 done in part, 5 another run holds the lock, 7 the"
-    " destination refused the upload, 130 interrupted.",
+    " threshold, 4 done in part, 5 another run holds the lock, 6 a feed or the last success is"
+    " stale, 7 the destination refused the upload, 130 interrupted, 143 ended by SIGTERM. Several"
+    " at once: 1 before 4 before 6 before 3.",
 )
 @click.option(
     "--config",
@@ -64,19 +75,37 @@ class _Commands(click.Group):
     envvar="ARCHIVER_CONFIG",
     help="The configuration file.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(messages.FORMATS),
+    show_default="text",
+    envvar=messages.VARIABLE,
+    help="What stderr is: lines of text, or one JSON object per line.",
+)
 @click.version_option(__version__, prog_name="archiver")
 @click.pass_context
-def cli(context: click.Context, config: Path) -> None:
+def cli(context: click.Context, config: Path, log_format: str | None) -> None:
     """Keep your own copy of every event, find what ad destinations lost, send it again once.
 
-    The nightly round: ingest, receipts, load, reconcile, report. After an outage: backfill.
+    Every night: nightly, which is ingest, receipts, load, reconcile, report, alerts and
+    housekeeping. After an outage: backfill. How it stands: status.
     """
+    if log_format is not None:
+        messages.use(log_format == "json")
+    messages.running(context.invoked_subcommand)
     context.obj = Settings(config)
 
 
 def main() -> NoReturn:
-    """Run the command and end the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command and end the process with its exit code; or answer a completing shell."""
+    if COMPLETION_VARIABLE in os.environ:
+        from click.shell_completion import shell_complete
+
+        asked = os.environ[COMPLETION_VARIABLE]
+        sys.exit(shell_complete(cli, {}, "archiver", COMPLETION_VARIABLE, asked))
+    with interruption.interruptible():
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -86,11 +115,23 @@ def run(arguments: list[str]) -> int:
         The exit code (DESIGN §8).
     """
     as_json = "--json" in arguments
+    with messages.spoken(arguments, os.environ):
+        try:
+            return _run(arguments, as_json=as_json)
+        except KeyboardInterrupt:
+            # It came while another failure was looked at.
+            return _interrupted(as_json=as_json)
+
+
+def _run(arguments: list[str], *, as_json: bool) -> int:
     try:
-        result = cli.main(args=arguments, prog_name="archiver", standalone_mode=False)
+        with bars(arguments):
+            result = cli.main(args=arguments, prog_name="archiver", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else errors.EXIT_DONE
     except errors.ArchiverError as error:
+        if interruption.received():
+            return _interrupted(as_json=as_json)
         complain(error, as_json=as_json)
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -105,13 +146,14 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except (KeyboardInterrupt, click.Abort):
-        why, hint = "interrupted", "run it again; a re-run converges"
-        complain(errors.InterruptedRunError("running the command", why, hint), as_json=as_json)
-        return errors.EXIT_INTERRUPTED
+        return _interrupted(as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.EXIT_UNEXPECTED
     except Exception as error:
+        if interruption.received():
+            # A query that is interrupted raises an error of its own.
+            return _interrupted(as_json=as_json)
         if (said := errors.full_disk(error)) is not None:
             complain(
                 errors.ArchiverError(
@@ -128,10 +170,20 @@ def run(arguments: list[str]) -> int:
             errors.ArchiverError(
                 f"unexpected {type(error).__name__} in {Path(where.filename).name}:{where.lineno}",
                 str(error) or "no message",
-                "this is a defect, or the disk or memory is full; a re-run converges",
+                "archiver doctor names what is damaged; if nothing is, this is a defect, or memory"
+                " is short; a re-run converges",
             ),
             as_json=as_json,
         )
         if os.environ.get("ARCHIVER_DEBUG"):
-            traceback.print_exc()
+            messages.say(traceback.format_exc().rstrip())
         return errors.EXIT_UNEXPECTED
+
+
+def _interrupted(*, as_json: bool) -> int:
+    doing, hint = "running the command", "run it again; a re-run converges"
+    error = errors.InterruptedRunError(doing, "interrupted", hint)
+    if interruption.received() == signal.SIGTERM:
+        error = errors.TerminatedRunError(doing, "ended by SIGTERM", hint)
+    complain(error, as_json=as_json)
+    return error.exit_code

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from glob import escape
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,20 +19,16 @@ from archiver.cli.common import (
     pass_settings,
     wait_option,
 )
+from archiver.cli.messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archiver.account_days import Zone
     from archiver.archive.staged import FileResult
-    from archiver.config import Config, DestinationSettings
-    from archiver.config.totals_settings import TotalsFeed
-    from archiver.inbound.paths import InboundPath
-    from archiver.receipts.base import ReceiptSettings
+    from archiver.config import DestinationSettings
 
 _KINDS = ("delivered", "received", "attributed")
-_MAX_BAD_RATIO = 0.01
-_UPLOAD_LOG = "upload-log"
 
 
 @click.command("receipts", short_help="Acknowledgements into the archive.")
@@ -72,8 +66,16 @@ def command(
     and the logs of uploads.
     """
     from archiver.archive.coverage import vouch
-    from archiver.cli.imports import chosen, configured, finish
+    from archiver.archive.ledger import known_files
+    from archiver.cli.imports import chosen, finish, say_unmatched
     from archiver.inbound.paths import named_paths
+    from archiver.nightly.imports import (
+        MAX_BAD_RECEIPTS,
+        Feed,
+        import_feed,
+        named_totals,
+        receipt_feeds,
+    )
     from archiver.texts import instant_text
 
     config = settings.config
@@ -84,19 +86,13 @@ def command(
     is_for_one = bool(paths) or covers is not None
     names = chosen(config.destinations, destination, "destination", is_for_one=is_for_one)
     named = named_paths(paths, config.folder, sys.stdin.buffer) if paths else None
-    feeds: list[_Feed] = []
+    feeds: list[Feed] = []
     for name in names:
-        about = config.destination(name)
         if named is not None:
-            feeds.append(_Feed(name, named, _named_totals(about, totals) if totals else None))
+            about = config.destination(name)
+            feeds.append(Feed(name, named, named_totals(about, totals) if totals else None))
         elif covers is None:
-            whose = f"destination {name}"
-            feeds.append(_Feed(name, _upload_logs(config, name), None, _UPLOAD_LOG))
-            feeds.append(_Feed(name, configured(config, about.receipts, whose), None))
-            feeds += [
-                _Feed(name, configured(config, feed.paths, f"totals of {whose}"), feed)
-                for feed in about.totals
-            ]
+            feeds += receipt_feeds(config, name, say_unmatched)
     results: list[FileResult] = []
     vouched: dict[str, str | None] | None = None
     lock = settings.locked("receipts", archive=True, wait=wait)
@@ -108,99 +104,26 @@ def command(
             bounds = {"start": instant_text(start), "end": instant_text(end)}
             vouched = None if dry_run else {"destination": names[0], **bounds}
             told = "its feed would be vouched for" if dry_run else "vouched for its feed"
-            click.echo(f"{names[0]}: {told} from {bounds['start']} up to {bounds['end']}", err=True)
+            say(f"{names[0]}: {told} from {bounds['start']} up to {bounds['end']}")
+        known = known_files(settings.archive)
         for feed in feeds:
-            results += _import(settings, feed, dry_run=dry_run)
+            results += import_feed(
+                config,
+                settings.archive,
+                feed,
+                settings.started_at,
+                dry_run=dry_run,
+                known=known,
+                warn=say,
+            )
         return finish(
-            [(result, _MAX_BAD_RATIO) for result in results],
+            [(result, MAX_BAD_RECEIPTS) for result in results],
             as_json=as_json,
             dry_run=dry_run,
             unit="receipts and totals" if any(feed.totals for feed in feeds) else "receipts",
             record=partial(settings.record, "receipts"),
             extra={"covers": vouched} if vouched else None,
         )
-
-
-@dataclass(frozen=True)
-class _Feed:
-    """Files of one destination: receipts, or totals of this kind and form.
-
-    Attributes:
-        format: the format of receipts, whatever the configuration says of the feed; None: that.
-    """
-
-    destination: str
-    paths: list[InboundPath]
-    totals: TotalsFeed | None
-    format: str | None = None
-
-
-def _upload_logs(config: Config, name: str) -> list[InboundPath]:
-    """The complete logs of the uploads of a destination's backfills."""
-    from archiver.inbound.paths import configured_paths
-
-    return configured_paths([f"backfills/{escape(name)}/*/upload-*.ndjson"], config.folder)
-
-
-def _import(settings: Settings, feed: _Feed, *, dry_run: bool) -> list[FileResult]:
-    """Import the files of one feed."""
-    from archiver.archive.receive import receive
-    from archiver.archive.totals import receive_totals
-    from archiver.receipts import ONLY_FAILURES
-    from archiver.receipts.totals import TotalsSettings
-
-    about = settings.config.destination(feed.destination)
-    archive, now = settings.archive, settings.started_at
-    if feed.totals is not None:
-        of = feed.totals
-        counted = TotalsSettings(
-            feed.destination, of.kind, about.zones, columns=of.columns, names=of.names
-        )
-        return receive_totals(
-            archive, counted, feed.paths, now, format_name=of.format, dry_run=dry_run
-        )
-    results = receive(
-        archive,
-        _receipt_settings(settings, feed.destination),
-        feed.paths,
-        now,
-        format_name=feed.format or about.receipts_format,
-        dry_run=dry_run,
-    )
-    listed = next((r for r in results if r.archived and r.format in ONLY_FAILURES), None)
-    if listed is not None and about.reports == "all":
-        click.echo(
-            f"{listed.path} lists failures only, and destinations.{feed.destination}.reports is "
-            '"all": unless another feed has the rest, every delivered event will look lost '
-            '(set reports = "failures")',
-            err=True,
-        )
-    return results
-
-
-def _receipt_settings(settings: Settings, name: str) -> ReceiptSettings:
-    from archiver.receipts.base import ReceiptSettings, names_of_others, shares_type
-
-    destinations = settings.config.destinations
-    types = {other: of.type for other, of in destinations.items()}
-    about = destinations[name]
-    return ReceiptSettings(
-        name,
-        about.type,
-        about.receipts_columns,
-        about.receipts_outcomes,
-        about.receipts_filter,
-        names_of_others(name, types),
-        shares_type(name, types),
-    )
-
-
-def _named_totals(about: DestinationSettings, kind: str) -> TotalsFeed:
-    """How files of totals are read that the user names: as those of the first feed of the kind."""
-    from archiver.config.totals_settings import TotalsFeed
-
-    configured = (feed for feed in about.totals if feed.kind == kind)
-    return next(configured, TotalsFeed(kind=cast(Any, kind)))
 
 
 def _range(covers: str, about: DestinationSettings) -> tuple[datetime, datetime]:

@@ -17,6 +17,7 @@ from archiver.cli.common import (
     question_options,
     wait_option,
 )
+from archiver.cli.messages import say
 from archiver.errors import EXIT_DONE, EXIT_GAP
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def command(
             click.echo(f"run {report.run.run_id} is kept: archiver report shows it")
             _print_restated(run)
     for day in over:
-        click.echo(str(day), err=True)
+        say(str(day), level="warning")
     return code
 
 

@@ -196,7 +196,7 @@ def test_a_dry_run_sends_nothing_whatever_else_is_said(workspace: Workspace, wor
 
 def test_status_says_when_an_upload_last_ran(workspace: Workspace, world: World) -> None:
     workspace.done("upload", world.folder, "--send")
-    assert workspace.done("status", "--json").json["last_runs"]["upload"]["exit_code"] == 0
+    assert workspace.run("status", "--json").json["last_runs"]["upload"]["exit_code"] == 0
 
 
 def test_no_backfill_is_made_while_replies_are_not_imported(

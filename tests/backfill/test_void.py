@@ -77,7 +77,7 @@ def test_its_events_are_free_for_another(two: Workspace, made: Path) -> None:
     two.done("load")
     rows = two.sql("SELECT DISTINCT backfill_id, voided_at IS NULL AS free FROM backfills")
     assert {row["backfill_id"]: row["free"] for row in rows} == {made.name: False, again.name: True}
-    (left_open,) = two.done("status", "--json").json["open"]
+    (left_open,) = two.run("status", "--json").json["open"]
     assert left_open["unsettled_backfill_events"] == 2
 
 

@@ -27,9 +27,17 @@ def with_gap(workspace: Workspace) -> Workspace:
 
 def test_0_done(workspace: Workspace) -> None:
     workspace.write("inbound/web/a.ndjson", event())
-    for command in ("ingest", "receipts", "load", "reconcile", "report", "backfill", "status"):
+    for command in ("ingest", "receipts", "load", "reconcile", "report", "backfill"):
         assert workspace.run(command).code == 0, command
+    workspace.done("reconcile", "--as-of", "2026-01-15T13:00:00Z")
+    workspace.done("status", "--as-of", "2026-01-15T13:00:00Z")
     assert workspace.run("sql", "SELECT 1").code == 0
+
+
+def test_6_stale(workspace: Workspace) -> None:
+    result = workspace.run("status")
+    assert result.code == 6
+    assert "nothing has run yet" in result.out
 
 
 def test_1_unexpected_error(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_incidents(workspace: Workspace) -> None:
         **{"first_safe_upload": "2026-01-15T16:00:00Z"},
         **{"last_safe_upload": "2026-01-22T12:00:00Z"},
     }
-    (status,) = workspace.done("status", "--json").json["open"]
+    (status,) = workspace.run("status", "--json").json["open"]
     assert (status["open_incidents"], status["past_incidents"]) == (1, 0)
 
 
@@ -140,7 +140,7 @@ def test_totals_by_day(workspace: Workspace) -> None:
     assert "tiktok 2026-01-15 CompletePayment: of 30 settled conversions 24 deliv" in result.err
     text = workspace.run("reconcile", "--as-of", AS_OF).out
     assert "30 expected = 0 pending + 0 without a count + 30 compared (24 counted)" in text
-    status = workspace.done("status", "--json").json
+    status = workspace.run("status", "--json").json
     assert ("tiktok", "totals", "2026-01-15", 1) in {
         (feed["name"], feed["kind"], feed["reaches_up_to"], feed["files"])
         for feed in status["feeds"]
@@ -160,7 +160,7 @@ def test_backfill(reconciled: Workspace) -> None:
 
 @pytest.mark.parametrize("command", ["load", "status"])
 def test_every_other_command_prints_one_document_too(reconciled: Workspace, command: str) -> None:
-    assert isinstance(reconciled.done(command, "--json").json, dict)
+    assert isinstance(reconciled.run(command, "--json").json, dict)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What `doctor` checks, and how to mend what is wrong."""
