@@ -1,16 +1,24 @@
-"""Draws docs/report.svg, the README's picture, from the demo's workspace."""
+"""Makes the README's pictures from the demo's workspace.
+
+report.svg is the report on a terminal, report.png the page, for which Chromium is needed.
+"""
 
 from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
+from archiver.archive.store import Archive
+from archiver.config import load_config
 from archiver.report.model import build_report
+from archiver.report.page import build_page
+from archiver.report.page_html import html_text
 from archiver.report.terminal import WIDTH, print_report
 from archiver.warehouse.runs import kept_runs
 
@@ -28,5 +36,24 @@ def draw(demo: Path) -> str:
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
+def photograph(demo: Path, path: Path) -> None:
+    """The top of the HTML report, as wide as a laptop's window."""
+    from playwright.sync_api import sync_playwright
+
+    config = load_config(demo / "archiver.toml", {})
+    run = kept_runs(config.warehouse_path)[-1]
+    page_text = html_text(build_page(config, Archive(config.archive_root), run))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = chromium.new_page(viewport={"width": 1120, "height": 1430})
+        page.set_content(page_text)
+        page.screenshot(path=path)
+        chromium.close()
+
+
 if __name__ == "__main__":
-    (Path(__file__).parent / "report.svg").write_text(draw(Path(sys.argv[1])), encoding="utf-8")
+    docs, demo = Path(__file__).parent, Path(sys.argv[1])
+    (docs / "report.svg").write_text(draw(demo), encoding="utf-8")
+    photograph(demo, docs / "report.png")
