@@ -35,7 +35,7 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 def _no_comments(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Comments on 300 columns are half of what publishing costs: only few tests look at them."""
     if "comments" not in request.keywords:
-        monkeypatch.setattr("archiver.warehouse.publish._describe", lambda connection: None)
+        monkeypatch.setattr("archiver.warehouse.publish._describe", lambda *_: None)
 
 
 @pytest.fixture

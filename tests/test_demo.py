@@ -291,3 +291,5 @@ def test_wheel_carries_sql_and_sample_data(tmp_path: Path) -> None:
     ).stdout
     assert str(site) in where
     assert "The backfill files:" in archiver("demo", cwd=tmp_path, python=python)
+    page = ("--config", "demo/archiver.toml", "report", "--format", "html")
+    assert "969 of 7,872 conversions" in archiver(*page, cwd=tmp_path, python=python)

@@ -14,7 +14,9 @@ PACKAGE = Path(archiver.__file__).parent
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
+    ("workspace",),
     ("nightly", "drill"),
+    ("alerts",),
     ("report", "backfill"),
     ("reconcile",),
     ("warehouse",),
@@ -23,7 +25,10 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("destinations",),
     ("config",),
     ("database",),
-    ("model", "account_days", "errors", "values", "texts", "nearest", "files", "resources"),
+    (
+        *("model", "account_days", "errors", "values", "texts", "nearest", "files", "resources"),
+        *("interruption", "progress"),
+    ),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 # A configuration is checked against what the formats and its destinations' types know.

@@ -29,4 +29,4 @@ def test_a_project_folder_with_an_odd_name(tmp_path: Path, name: str) -> None:
         for table in ("events", "event_records", "receipts", "inbound_files")
     ]
     assert counts == [2, 2, 2, 2]
-    project.done("status")
+    project.run("status")

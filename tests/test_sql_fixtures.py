@@ -29,6 +29,17 @@ from archiver.warehouse.database import connect
 
 CASES = Path(__file__).parent / "sql"
 SQL = Path(__file__).parents[1] / "sql"
+PARTS = (
+    "reconcile",
+    "checks",
+    "backfill",
+    "schema",
+    "restate",
+    "explain",
+    "report",
+    "api",
+    "alerts",
+)
 STEPS = frozenset(path.stem for path in (SQL / "reconcile").glob("*.sql"))
 EDGE_CASES = CASES / "edge_cases.json"
 Row = dict[str, Any]
@@ -81,6 +92,11 @@ PARAMETERS: dict[str, Any] = {
     "is_rule_change": False,
     "id": "m1",
     "now": "2026-01-19T12:00:00Z",
+    "from_hour": "2026-01-12T12:00:00Z",
+    "judged_from": "2026-01-12T12:00:00Z",
+    "run_as_of": "2026-01-19T12:00:00Z",
+    "until": "2026-01-20T00:00:00Z",
+    "since_day": "2026-01-05",
 }
 
 
@@ -163,7 +179,7 @@ def test_a_case_names_only_columns_that_the_step_has(
 def test_every_query_has_a_case() -> None:
     queries = {
         str(path.relative_to(SQL).with_suffix(""))
-        for part in ("reconcile", "checks", "backfill", "schema", "restate", "explain", "report")
+        for part in PARTS
         for path in (SQL / part).glob("*.sql")
     }
     assert queries - {str(Path(case).parent) for case in _cases()} == set()
@@ -272,7 +288,9 @@ def _compare(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
 def _typed(parameters: Row) -> Row:
     read = {"as_of": datetime.fromisoformat, "from_day": date.fromisoformat}
     read["previous_as_of"] = read["now"] = datetime.fromisoformat
-    read["to_day"] = date.fromisoformat
+    read["from_hour"] = read["judged_from"] = datetime.fromisoformat
+    read["run_as_of"] = read["until"] = datetime.fromisoformat
+    read["to_day"] = read["since_day"] = date.fromisoformat
     return {
         name: read[name](value) if name in read and value is not None else value
         for name, value in parameters.items()

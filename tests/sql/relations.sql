@@ -109,6 +109,7 @@ CREATE TABLE receipts (
   file_id VARCHAR DEFAULT 'r1',
   record_number BIGINT DEFAULT 0,
   is_upload BOOLEAN DEFAULT FALSE,
+  payload VARCHAR,
   attempted_hour TIMESTAMPTZ AS (TIME_BUCKET(INTERVAL 1 HOUR, attempted_at))
 );
 
@@ -392,7 +393,8 @@ CREATE TABLE daily_totals (
   received BIGINT,
   attributed BIGINT,
   compared_with VARCHAR,
-  difference BIGINT
+  difference BIGINT,
+  provisional BOOLEAN DEFAULT FALSE
 );
 
 CREATE TABLE backfills (
@@ -615,4 +617,96 @@ CREATE TABLE explained_attempts (
   code VARCHAR,
   file_id VARCHAR DEFAULT 'r1',
   record_number BIGINT DEFAULT 0
+);
+
+-- The sums of receipts, and what is made of them.
+
+CREATE TABLE performance_segments (
+  destination VARCHAR DEFAULT 'tiktok',
+  hour TIMESTAMPTZ DEFAULT TIMESTAMPTZ '2026-01-19 10:00:00+00',
+  outcome VARCHAR DEFAULT 'accepted',
+  code VARCHAR DEFAULT '0',
+  latency_ms BIGINT,
+  attempts BIGINT DEFAULT 100
+);
+
+CREATE TABLE new_sums (
+  destination VARCHAR DEFAULT 'tiktok',
+  hour TIMESTAMPTZ DEFAULT TIMESTAMPTZ '2026-01-19 10:00:00+00',
+  outcome VARCHAR DEFAULT 'accepted',
+  code VARCHAR DEFAULT '0',
+  latency_ms BIGINT,
+  attempts BIGINT DEFAULT 100
+);
+
+CREATE TABLE merged_segments (
+  destination VARCHAR DEFAULT 'tiktok',
+  hour TIMESTAMPTZ DEFAULT TIMESTAMPTZ '2026-01-19 10:00:00+00',
+  outcome VARCHAR DEFAULT 'accepted',
+  code VARCHAR DEFAULT '0',
+  latency_ms BIGINT,
+  attempts BIGINT DEFAULT 100
+);
+
+CREATE TABLE stale_partitions (destination VARCHAR DEFAULT 'tiktok', attempted_date DATE);
+
+CREATE TABLE api_settings (
+  destination VARCHAR DEFAULT 'tiktok',
+  reports VARCHAR DEFAULT 'all',
+  throttling_codes VARCHAR[] DEFAULT ['429', '40100'],
+  baseline_weeks BIGINT DEFAULT 4,
+  min_attempts BIGINT DEFAULT 20,
+  max_drop DECIMAL(18, 4) DEFAULT 0.2
+);
+
+CREATE TABLE api_performance (
+  destination VARCHAR DEFAULT 'tiktok',
+  hour TIMESTAMPTZ,
+  attempts BIGINT DEFAULT 100,
+  accepted BIGINT DEFAULT 98,
+  throttled BIGINT DEFAULT 0,
+  baseline_ratio DECIMAL(18, 4) DEFAULT 0.98,
+  baseline_failures DECIMAL(18, 1) DEFAULT 2
+);
+
+CREATE TABLE api_errors (
+  destination VARCHAR DEFAULT 'tiktok',
+  hour TIMESTAMPTZ,
+  code VARCHAR DEFAULT '50000',
+  attempts BIGINT DEFAULT 100
+);
+
+CREATE TABLE api_telling_hours (
+  destination VARCHAR DEFAULT 'tiktok',
+  hour TIMESTAMPTZ,
+  attempts BIGINT DEFAULT 100,
+  failures BIGINT DEFAULT 2,
+  throttled BIGINT DEFAULT 0,
+  accepted BIGINT DEFAULT 98,
+  baseline_ratio DECIMAL(18, 4) DEFAULT 0.98,
+  baseline_failures DECIMAL(18, 1) DEFAULT 2,
+  is_bad BOOLEAN DEFAULT FALSE
+);
+
+CREATE TABLE uploaded_events (
+  destination VARCHAR DEFAULT 'tiktok',
+  event_id VARCHAR,
+  event VARCHAR DEFAULT 'CompletePayment',
+  began_at TIMESTAMPTZ
+);
+
+CREATE TABLE quarantine (
+  source VARCHAR DEFAULT 'web',
+  kind VARCHAR DEFAULT 'events',
+  file_id VARCHAR DEFAULT 'f1',
+  record_number BIGINT DEFAULT 0,
+  reason VARCHAR DEFAULT 'invalid_json'
+);
+
+CREATE TABLE strips (
+  strip BIGINT DEFAULT 0,
+  destination VARCHAR DEFAULT 'tiktok',
+  source VARCHAR,
+  starts_at TIMESTAMPTZ,
+  ends_at TIMESTAMPTZ
 );
