@@ -90,7 +90,8 @@ def feeds(config: Config, archive: Archive, as_of: datetime) -> list[Feed]:
         since = _first_unknown(run, name, life.get(name), latest)
         is_stale, note = since is not None, ""
         if run is not None and not is_stale:
-            since, note = _unmatched(run, name, config.destinations[name].incident_min, latest)
+            least = config.destinations[name].incident_min
+            since, note = _unmatched(run, name, least, latest, allowed)
             if not note and _has_no_conversion(config, archive, run, name, latest):
                 note = "none of its sources' events was ever a conversion: see its preset and rules"
             is_stale = bool(note)
@@ -258,11 +259,14 @@ def _first_unknown(
     return row[0] if row else None
 
 
-def _unmatched(run: Path, name: str, least: int, latest: datetime) -> tuple[datetime | None, str]:
+def _unmatched(
+    run: Path, name: str, least: int, latest: datetime, longest: timedelta
+) -> tuple[datetime | None, str]:
     """From when on what the feed says belongs to no conversion, and what that is called.
 
     A feed with the ids of something else is alive and says nothing. Fewer than `least` conversions
-    in a row tell nothing, unless there was never any other.
+    in a row, or a row that is shorter than `longest`, tell nothing, unless there was never any
+    other: the files of a source and of a feed may be late in turn.
     """
     with connect() as connection:
         bind_files(connection, "kept", [run / "reconciliation.parquet"], "*")
@@ -276,9 +280,11 @@ def _unmatched(run: Path, name: str, least: int, latest: datetime) -> tuple[date
             {"name": name, "latest": latest},
         ).fetchone()
     count, since, told_at = row or (0, None, None)
-    if not count or (told_at is not None and count < least):
+    if not count:
         return None, ""
     since = since.astimezone(UTC)
+    if told_at is not None and (count < least or latest - since < longest):
+        return None, ""
     return since, (
         f"of {count:,} conversions since {since:%Y-%m-%d %H:%M} UTC it names none: see its"
         " match_keys, and whose receipts these are"
