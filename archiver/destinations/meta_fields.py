@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archiver.destinations.mapping import Field
+from archiver.destinations.fields import Field
 from archiver.destinations.paths import Source
 from archiver.destinations.rudderstack_fields import is_sendable
 

@@ -15,9 +15,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from archiver.destinations.fields import Form
 from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 from archiver.destinations.javascript import WHITESPACE, without_whitespace
-from archiver.destinations.mapping import Form
 from archiver.destinations.segment_meta_codes import COUNTRIES, STATES
 
 _NOT_DIGIT = re.compile(r"[^0-9]+")

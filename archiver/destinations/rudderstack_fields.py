@@ -13,8 +13,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from archiver.destinations.fields import Read, sources
 from archiver.destinations.javascript import is_blank, is_finite, number_text
-from archiver.destinations.mapping import Read, sources
 from archiver.destinations.paths import Source
 
 PHONE = sources("$.traits.phone", "$.context.traits.phone", "$.properties.phone")

@@ -34,8 +34,9 @@ from typing import Any
 
 import msgspec
 
+from archiver.destinations.fields import Field, overridden, own_overrides
 from archiver.destinations.javascript import url_parameter
-from archiver.destinations.mapping import EventMapping, Field, overridden, own_overrides
+from archiver.destinations.mapping import EventMapping
 from archiver.destinations.meta_fields import CUSTOM_DATA, extra_fields
 from archiver.destinations.meta_requirements import ACTION_SOURCES, APP, check_sendable
 from archiver.destinations.requests import BuiltEvent, RequestSettings

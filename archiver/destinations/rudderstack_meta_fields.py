@@ -11,9 +11,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from archiver.destinations import meta_forms as strict_forms
+from archiver.destinations.fields import Field, Form, Read, sources
 from archiver.destinations.hashing import sha256_hex
 from archiver.destinations.javascript import WHITESPACE, is_blank, is_finite, text_number
-from archiver.destinations.mapping import Field, Form, Read, sources
 from archiver.destinations.meta_fields import CUSTOM_DATA
 from archiver.destinations.requests import Quirk
 from archiver.destinations.rudderstack_fields import IP, as_it_is, as_text, is_sendable, scalar

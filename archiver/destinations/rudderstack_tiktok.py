@@ -27,9 +27,10 @@ from typing import Any
 import msgspec
 
 from archiver.destinations.base import Rule
+from archiver.destinations.fields import Field, Form, Read, overridden, sources
 from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 from archiver.destinations.javascript import WHITESPACE
-from archiver.destinations.mapping import EventMapping, Field, Form, Read, overridden, sources
+from archiver.destinations.mapping import EventMapping
 from archiver.destinations.paths import Source
 from archiver.destinations.requests import BuiltEvent, Quirk, UnsendableEvent
 from archiver.destinations.rudderstack_fields import (

@@ -17,13 +17,13 @@ from typing import Any
 
 from msgspec import UNSET
 
+from archiver.destinations.fields import keeps_text, lists_text
 from archiver.destinations.javascript import (
     SURELY_FINITE_EXPONENT,
     is_finite,
     number_text,
     text_number,
 )
-from archiver.destinations.mapping import keeps_text, lists_text
 from archiver.values import parse_amount
 
 

@@ -36,16 +36,9 @@ import msgspec
 from msgspec import UNSET
 
 from archiver.destinations.base import Rule
+from archiver.destinations.fields import Field, Form, Read, overridden, own_overrides, sources
 from archiver.destinations.javascript import WHITESPACE
-from archiver.destinations.mapping import (
-    EventMapping,
-    Field,
-    Form,
-    Read,
-    overridden,
-    own_overrides,
-    sources,
-)
+from archiver.destinations.mapping import EventMapping
 from archiver.destinations.paths import Fixed, Source
 from archiver.destinations.requests import BuiltEvent, FieldInfo, Quirk, UnsendableEvent
 from archiver.destinations.segment_currencies import CURRENCIES

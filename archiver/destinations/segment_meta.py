@@ -31,7 +31,8 @@ from typing import Any
 
 import msgspec
 
-from archiver.destinations.mapping import EventMapping, Field, overridden, own_overrides
+from archiver.destinations.fields import Field, overridden, own_overrides
+from archiver.destinations.mapping import EventMapping
 from archiver.destinations.meta_fields import extra_fields
 from archiver.destinations.meta_requirements import ACTION_SOURCES, APP, WEBSITE, check_sendable
 from archiver.destinations.requests import BuiltEvent, RequestSettings

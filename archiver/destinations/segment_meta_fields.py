@@ -14,9 +14,9 @@ from typing import Any
 from msgspec import UNSET
 
 from archiver.destinations import meta_forms as strict
+from archiver.destinations.fields import Field, Form, Read, sources
 from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 from archiver.destinations.javascript import without_whitespace
-from archiver.destinations.mapping import Field, Form, Read, sources
 from archiver.destinations.meta_fields import CUSTOM_DATA
 from archiver.destinations.paths import Fixed, Source
 from archiver.destinations.requests import Quirk

@@ -34,9 +34,10 @@ import msgspec
 from msgspec import UNSET
 
 from archiver.destinations.base import Rule
+from archiver.destinations.fields import Field, overridden, sources
 from archiver.destinations.hashing import is_sha256_hex
 from archiver.destinations.javascript import WHITESPACE, is_blank
-from archiver.destinations.mapping import EventMapping, Field, overridden, sources
+from archiver.destinations.mapping import EventMapping
 from archiver.destinations.paths import Source
 from archiver.destinations.requests import BuiltEvent, Quirk, UnsendableEvent
 from archiver.destinations.segment_fields import (

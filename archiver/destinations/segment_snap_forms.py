@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from archiver.destinations.fields import Form
 from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 from archiver.destinations.javascript import WHITESPACE, is_blank, without_whitespace
-from archiver.destinations.mapping import Form
 from archiver.destinations.segment_snap_places import COUNTRY_CODES, STATE_CODES
 
 _NOT_DIGIT = re.compile(r"[^0-9]+")

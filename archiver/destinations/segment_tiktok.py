@@ -34,8 +34,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import UNSET
+
+from archiver.destinations.fields import Field, overridden, sources
 from archiver.destinations.javascript import url_parameter
-from archiver.destinations.mapping import EventMapping, Field, overridden, sources
+from archiver.destinations.mapping import EventRecord, RecordMapping
 from archiver.destinations.paths import Source
 from archiver.destinations.requests import BuiltEvent, FieldInfo, UnsendableEvent
 from archiver.destinations.segment_fields import nested_text, number_field, text_field, text_list
@@ -55,8 +58,11 @@ from archiver.destinations.segment_tiktok_fields import (
     property_field,
 )
 
-Finish = Callable[[dict[str, Any], str, list[str]], None]
-"""What the table cannot say: (event, TikTok's event name, notes); may raise UnsendableEvent."""
+Finish = Callable[[Any, str, list[str]], None]
+"""What the table cannot say: (event, an `EventRecord`'s; TikTok's event name; notes).
+
+It may raise UnsendableEvent.
+"""
 
 NOBODY = "has neither lead id, e-mail nor phone, one of which CRM events need"
 
@@ -87,12 +93,16 @@ class Table:
         contents: path of the products, by TikTok's event name; others have none.
         options: options of the field of the contents.
         finish: what the fields cannot say.
+        kept: parts that `finish` needs also where they are empty.
+        finished: names of the fields that only `finish` sets.
     """
 
     fields: tuple[Field, ...]
     contents: Mapping[str, str]
     options: Mapping[str, Any]
     finish: Finish
+    kept: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
 
 
 class SegmentEvents:
@@ -106,11 +116,14 @@ class SegmentEvents:
         self, table: Table, *, strict: bool, overrides: Mapping[str, tuple[Source, ...]]
     ) -> None:
         self._finish = table.finish
+        names = [field.name for field in (*table.fields, contents())]
+        record = EventRecord(_GIVEN, [*names, *table.finished], table.kept)
         mappings = {}
         for paths in {(path,) for path in table.contents.values()} | {()}:
             of_contents = contents(*paths, **table.options)
             fields = overridden((*table.fields, of_contents), overrides)
-            mappings[paths] = EventMapping([f for f in fields if _can_be_sent(f)], strict=strict)
+            sent = [field for field in fields if _can_be_sent(field)]
+            mappings[paths] = RecordMapping(sent, record, strict=strict)
         self._others = mappings[()].apply
         self._applies = {name: mappings[(path,)].apply for name, path in table.contents.items()}
         self.fields = _infos(table, strict=strict, overrides=overrides)
@@ -122,14 +135,10 @@ class SegmentEvents:
         event_id: str,
         event_time_us: int,
         notes: list[str],
-    ) -> dict[str, Any]:
-        """One item, not yet as JSON; adds to the notes what was left out."""
-        event: dict[str, Any] = {
-            "event": destination_event,
-            "event_time": event_time_us // 1_000_000,
-            "event_id": event_id,
-        }
-        self._applies.get(destination_event, self._others)(payload, notes, event)
+    ) -> Any:
+        """One item as an `EventRecord`'s; adds to the notes what was left out."""
+        apply = self._applies.get(destination_event, self._others)
+        event = apply(payload, notes, destination_event, event_time_us // 1_000_000, event_id)
         self._finish(event, destination_event, notes)
         return event
 
@@ -160,38 +169,33 @@ def _infos(
     )
 
 
-def _finish_web(event: dict[str, Any], destination_event: str, notes: list[str]) -> None:
-    url = event["page"].get("url") if "page" in event else None
-    if not url:
-        return
-    user = event.setdefault("user", {})
-    if "?" in url:
-        in_url = url_parameter(url, "ttclid")
-        if in_url is not None and (in_url or "ttclid" in user):
-            user["ttclid"] = in_url
+def _finish_web(event: Any, destination_event: str, notes: list[str]) -> None:
+    page, user = event.page, event.user
+    if page is not UNSET and page.url and "?" in page.url:
+        in_url = url_parameter(page.url, "ttclid")
+        if in_url is not None and (in_url or user.ttclid is not UNSET):
+            user.ttclid = in_url
 
 
-def _finish_crm(event: dict[str, Any], destination_event: str, notes: list[str]) -> None:
-    user = event.get("user", {})
-    lead = event.get("lead", {})
-    if not (lead.get("lead_id") or any(user.get("email", ())) or any(user.get("phone", ()))):
+def _finish_crm(event: Any, destination_event: str, notes: list[str]) -> None:
+    user, lead = event.user, event.lead
+    if not (lead.lead_id or any(user.email or ()) or any(user.phone or ())):
         raise UnsendableEvent(NOBODY)
-    if lead and "lead_id" not in lead:
-        del event["lead"]
+    if lead.lead_id is UNSET:
+        event.lead = UNSET
     _finish_web(event, destination_event, notes)
 
 
-def _finish_offline(event: dict[str, Any], destination_event: str, notes: list[str]) -> None:
-    user = event.setdefault("user", {})
-    if not (user.get("email") or user.get("phone") or user.get("external_id")):
+def _finish_offline(event: Any, destination_event: str, notes: list[str]) -> None:
+    user, page = event.user, event.page
+    if not (user.email or user.phone or user.external_id):
         raise UnsendableEvent(
             "has neither e-mail, phone nor external id, one of which offline events need"
         )
-    page = event.setdefault("page", {})
-    if "ttclid" not in user and "url" in page:
-        in_url = url_parameter(page["url"], "ttclid")
+    if user.ttclid is UNSET and page.url is not UNSET:
+        in_url = url_parameter(page.url, "ttclid")
         if in_url:
-            user["ttclid"] = in_url
+            user.ttclid = in_url
 
 
 def _clicks(integration: str, words: str) -> tuple[Field, ...]:
@@ -201,6 +205,7 @@ def _clicks(integration: str, words: str) -> tuple[Field, ...]:
     )
 
 
+_GIVEN = ("event", "event_time", "event_id")
 _ONLY_BY_OVERRIDE = frozenset({"properties.description"})
 _DELIVERY_CATEGORIES = frozenset({"in_store", "curbside", "home_delivery"})
 
@@ -249,6 +254,6 @@ _OFFLINE = (
     *LIMITED,
 )
 
-WEB = Table(_WEB, CONTENTS, {"absent": []}, _finish_web)
-CRM = Table((*_WEB, *_LEAD), CONTENTS, {"absent": []}, _finish_crm)
-OFFLINE = Table(_OFFLINE, CONTENTS, {"absent": []}, _finish_offline)
+WEB = Table(_WEB, CONTENTS, {"absent": []}, _finish_web, ("user",))
+CRM = Table((*_WEB, *_LEAD), CONTENTS, {"absent": []}, _finish_crm, ("user", "lead"))
+OFFLINE = Table(_OFFLINE, CONTENTS, {"absent": []}, _finish_offline, ("user", "page"))

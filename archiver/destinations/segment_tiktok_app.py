@@ -21,8 +21,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
+from archiver.destinations.fields import Field, sources
 from archiver.destinations.javascript import WHITESPACE, text_number
-from archiver.destinations.mapping import Field, sources
 from archiver.destinations.paths import Fixed
 from archiver.destinations.requests import UnsendableEvent
 from archiver.destinations.segment_fields import (
@@ -77,43 +79,42 @@ def _att_status(value: Any, name: str, notes: list[str]) -> str | None:
     return None
 
 
-def _finish(event: dict[str, Any], destination_event: str, notes: list[str]) -> None:
-    user = event.setdefault("user", {})
+def _finish(event: Any, destination_event: str, notes: list[str]) -> None:
+    user = event.user
     for name in ("external_id", "phone", "email"):
-        if not user.get(name, True):
-            del user[name]
-    _add_device(user, event.pop("device", {}))
-    properties = event.setdefault("properties", {})
-    _check(event, properties, destination_event)
-    properties["contents"] = [
+        if not getattr(user, name):
+            setattr(user, name, UNSET)
+    _add_device(user, event.device)
+    event.device = UNSET
+    _check(event, destination_event)
+    event.properties.contents = [
         {name: value for name, value in content.items() if value or name == "quantity"}
-        for content in properties.get("contents", [])
+        for content in event.properties.contents or ()
     ]
-    event.setdefault("ad", {})
     if destination_event not in _STANDARD:
         notes.append("event is not among the names that Segment takes for app events")
 
 
-def _add_device(user: dict[str, Any], device: dict[str, Any]) -> None:
-    system = device.get("type", "").lower()
+def _add_device(user: Any, device: Any) -> None:
+    system = (device.type or "").lower()
     is_ios = system == "ios"
-    advertising_id = device.get("advertising_id", "").strip(WHITESPACE)
+    advertising_id = (device.advertising_id or "").strip(WHITESPACE)
     if is_ios and advertising_id:
-        user["idfa"] = hashed(advertising_id.lower())
+        user.idfa = hashed(advertising_id.lower())
     if system == "android" and advertising_id:
-        user["gaid"] = hashed(advertising_id)
-    if is_ios and "id" in device:
-        user["idfv"] = device["id"]
-    if user.get("att_status") == _AUTO:
-        if not is_ios or _is_before_att(device.get("os_version")):
-            user["att_status"] = "NOT_APPLICABLE"
-        elif "ad_tracking_enabled" in device:
-            user["att_status"] = "AUTHORIZED" if device["ad_tracking_enabled"] else "DENIED"
+        user.gaid = hashed(advertising_id)
+    if is_ios:
+        user.idfv = device.id
+    if user.att_status == _AUTO:
+        if not is_ios or _is_before_att(device.os_version or ""):
+            user.att_status = "NOT_APPLICABLE"
+        elif device.ad_tracking_enabled is not UNSET:
+            user.att_status = "AUTHORIZED" if device.ad_tracking_enabled else "DENIED"
         else:
-            user["att_status"] = "NOT_DETERMINED"
+            user.att_status = "NOT_DETERMINED"
 
 
-def _is_before_att(version: str | None) -> bool:
+def _is_before_att(version: str) -> bool:
     """Whether a version is one of iOS before 14.0.0; what cannot be read is not."""
     if not version:
         return False
@@ -126,17 +127,18 @@ def _is_before_att(version: str | None) -> bool:
     return False
 
 
-def _check(event: dict[str, Any], properties: dict[str, Any], name: str) -> None:
+def _check(event: Any, name: str) -> None:
     """Refuse what Segment refuses: it was never on its way to TikTok."""
-    if "app_id" not in event.get("app", {}):
+    properties = event.properties
+    if event.app.app_id is UNSET:
         raise UnsendableEvent("has no app id (context.app.namespace), which app events need")
     if name in _WITH_VALUE:
         for needed in ("currency", "value"):
-            if needed not in properties:
+            if getattr(properties, needed) is UNSET:
                 raise UnsendableEvent(f"has no {needed}, which {name} needs as an app event")
-    if name in _WITH_CONTENTS and "contents" not in properties:
+    if name in _WITH_CONTENTS and properties.contents is UNSET:
         raise UnsendableEvent(f"has no products, which {name} needs as an app event")
-    if name in _WITH_VALUE and not all(c.get("content_id") for c in properties.get("contents", ())):
+    if name in _WITH_VALUE and not all(c.get("content_id") for c in properties.contents or ()):
         raise UnsendableEvent(
             f"has a product without product_id, which {name} needs as an app event"
         )
@@ -191,4 +193,11 @@ _FIELDS = (
     *LIMITED,
 )
 
-APP = Table(_FIELDS, _CONTENTS, {}, _finish)
+APP = Table(
+    _FIELDS,
+    _CONTENTS,
+    {},
+    _finish,
+    kept=("user", "device", "properties", "app", "ad"),
+    finished=("user.idfa", "user.gaid", "user.idfv"),
+)

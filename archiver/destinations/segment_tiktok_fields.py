@@ -23,9 +23,9 @@ import msgspec
 from msgspec import UNSET
 
 from archiver.destinations.base import Rule
+from archiver.destinations.fields import Field, Form, Read, keeps_text, sources
 from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 from archiver.destinations.javascript import WHITESPACE, is_blank, without_whitespace
-from archiver.destinations.mapping import Field, Form, Read, keeps_text, sources
 from archiver.destinations.paths import Fixed, Source
 from archiver.destinations.requests import Quirk
 from archiver.destinations.segment_fields import (

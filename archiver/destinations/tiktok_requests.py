@@ -120,11 +120,11 @@ class CrmFile:
         """One row, without the end of its line (see `Requests.build_event`)."""
         notes: list[str] = []
         event = self._events.event(payload, destination_event, event_id, event_time_us, notes)
-        user = event.get("user", {})
+        user = event.user
         ids = {
-            "lead_id": _fit(event.get("lead", {}).get("lead_id"), "lead_id", notes),
-            "Email": _first(user.get("email"), "email", notes),
-            "Phone": _first(user.get("phone"), "phone", notes),
+            "lead_id": _fit(event.lead and event.lead.lead_id, "lead_id", notes),
+            "Email": _first(user.email, "email", notes),
+            "Phone": _first(user.phone, "phone", notes),
         }
         if not any(ids.values()):
             raise UnsendableEvent(NOBODY)
@@ -134,7 +134,7 @@ class CrmFile:
             "Event_type": destination_event,
             "Timestamp": _timestamp(event_time_us),
             **ids,
-            "click_id": _fit(user.get("ttclid"), "ttclid", notes),
+            "click_id": _fit(user.ttclid, "ttclid", notes),
         }
         text = io.StringIO()
         csv.DictWriter(text, _COLUMNS, lineterminator="").writerow(row)
@@ -161,6 +161,7 @@ def _timestamp(event_time_us: int) -> str:
 
 
 def _fit(value: Any, name: str, notes: list[str]) -> str:
+    """A member of a record, as it can stand in the file."""
     if not value:
         return ""
     if _UNFIT.match(value):

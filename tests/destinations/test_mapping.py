@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import UNSET
 
-from archiver.destinations.mapping import EventMapping, Field, Form, overridden, sources
+from archiver.destinations.fields import Field, Form, overridden, sources
+from archiver.destinations.mapping import EventMapping, EventRecord, RecordMapping
 from archiver.destinations.paths import Fixed, Source, json_path
 from archiver.destinations.segment_fields import number_field, text_field, text_list
 
@@ -39,13 +42,35 @@ def test_an_event_with_no_object_on_the_way_is_read_as_any_other() -> None:
     assert apply(event) == {"flag": True, "user": {"email": ["B@X"], "name": ""}}
 
 
-def test_what_is_in_the_event_already_stays() -> None:
-    given = {"event": "Purchase"}
-    found = EventMapping(FIELDS).apply(b'{"properties":{"value":2}}', [], given)
-    assert found is given
-    assert found["event"] == "Purchase"
-    assert found["properties"] == {"value": 2}
-    assert EventMapping(FIELDS).apply(b'{"properties":5}', [], given) is given
+EVENTS = (
+    {},
+    {"properties": {"value": 2, "title": "t"}, "traits": {"email": "b@x"}},
+    {"properties": {"email": ["a@x", None], "name": "n", "value": "none"}},
+    {"properties": 5, "traits": {"email": "b@x"}},
+)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_record_is_the_object_after_what_is_given(event: Any, *, strict: bool) -> None:
+    payload = json.dumps(event).encode()
+    record = EventRecord(["event", "id"], [field.name for field in FIELDS])
+    mapping = RecordMapping(FIELDS, record, strict=strict)
+    of_record, of_object = list[str](), list[str]()
+    made = mapping.apply(payload, of_record, "Purchase", "id-1")
+    object_made = EventMapping(FIELDS, strict=strict).apply(payload, of_object)
+    text = json.dumps({"event": "Purchase", "id": "id-1", **object_made}, separators=(",", ":"))
+    assert msgspec.json.encode(made).decode() == text
+    assert of_record == of_object
+
+
+def test_members_of_a_record_that_no_field_gives_are_unset_and_can_be_set() -> None:
+    record = EventRecord([], ["user.email", "page.url", "page.title", "ad.id"], kept=("ad",))
+    made = RecordMapping(FIELDS[:1], record).apply(b"{}", [])
+    assert msgspec.json.encode(made) == b'{"ad":{}}'
+    made.ad.id = 5
+    assert (made.user, made.page) == (UNSET, UNSET)
+    assert msgspec.json.encode(made) == b'{"ad":{"id":5}}'
 
 
 def test_fields_stand_in_their_parts_and_empty_parts_are_left_out() -> None:

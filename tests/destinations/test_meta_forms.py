@@ -7,7 +7,7 @@ import building
 import pytest
 
 from archiver.destinations import meta_forms
-from archiver.destinations.mapping import Form
+from archiver.destinations.fields import Form
 from archiver.destinations.paths import json_path
 from archiver.destinations.requests import Requests
 
