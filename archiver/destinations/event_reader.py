@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count, takewhile
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -21,90 +22,99 @@ from archiver.destinations.requests import UnsendableEvent
 _number = lru_cache(2048)(Decimal)
 _any_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=_number)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError)
-# msgspec has no types with such names.
 _IN_NO_TYPE = re.compile(r'["\\\x00-\x1f]')
 
 Names = tuple[str, ...]
-Read = Callable[[bytes], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class QuickRead:
-    """What reads the places of nearly all events, as Python for a function that is generated.
+class Way:
+    """One way to read the places of an event, as Python for a function that is generated.
 
     Attributes:
-        lines: statements; `payload` is the event's JSON text. The first raises one of `unreadable`
-            for an event that has to be read as a whole.
-        values: an expression for each place.
+        lines: statements; `payload` is the event's JSON text. Unless it is the last way, the first
+            raises one of `unreadable` for an event that has to be read in the next slower way.
+        values: an expression for each place, None where it is absent or null.
         known: the names that lines and values refer to.
+        texts: places whose values are texts or None.
+        is_last: reads every event that can be read, and raises UnsendableEvent for any other.
     """
 
     lines: tuple[str, ...]
-    values: tuple[str, ...]
+    values: Mapping[PathSteps, str]
     known: Mapping[str, Any]
-
-    def statements(self, otherwise: str) -> list[str]:
-        """The statements; for an event that has to be read as a whole, what `otherwise` gives."""
-        return [
-            "try:",
-            f"    {self.lines[0]}",
-            "except unreadable:",
-            f"    return {otherwise}",
-            *self.lines[1:],
-        ]
+    texts: frozenset[PathSteps] = frozenset()
+    is_last: bool = False
 
 
-class EventReader:
-    """Reads a fixed list of places.
+def ways_to_read(
+    places: Sequence[PathSteps],
+    members: Mapping[PathSteps, Names] | None = None,
+    texts: Collection[PathSteps] = (),
+) -> list[Way]:
+    """The ways to read some places, the slowest first; they all give the same.
 
-    An event whose containers are objects wherever the places lead through (nearly all are) is
-    decoded by a type made of the places, which skips all else. Any other is decoded as a whole and
-    walked. Both give the same.
+    The last decodes an event as a whole and walks to the places. The quicker ones decode it by a
+    type made of the places, which skips all else, where the containers on the way to them are
+    objects (of nearly all events), and the quickest where besides what is mostly text is.
+
+    Numbers are int or Decimal, so that no digit is lost. Text that is no valid Unicode is read with
+    U+FFFD in its place. What is no JSON object, too deep, or has a number beyond any reader cannot
+    be read.
 
     Args:
         places: what to read.
         members: of these places, the only members that matter where the value is an object; others
             may be missing there.
-
-    Attributes:
-        read: takes an event's JSON text and gives the value at each place; None where it is absent
-            or null. Numbers are int or Decimal, so that no digit is lost. Text that is no valid
-            Unicode is read with U+FFFD in its place. It raises UnsendableEvent for what is no JSON
-            object, too deep, or has a number beyond any reader.
-        quick: how `read` reads nearly all events; None where no type has such names.
+        texts: of the places, those where mostly text is.
     """
-
-    def __init__(
-        self, places: Sequence[PathSteps], members: Mapping[PathSteps, Names] | None = None
-    ) -> None:
-        self._places = list(places)
-        self.quick = _quick(self._places, members or {})
-        self.read: Read = self.read_whole if self.quick is None else self._compiled(self.quick)
-
-    def read_whole(self, payload: bytes) -> tuple[Any, ...]:
-        """As `read`, of any event, but slower."""
-        return _read_whole(payload, self._places)
-
-    def _compiled(self, quick: QuickRead) -> Read:
-        lines = [
-            *quick.statements("whole(payload)"),
-            f"return ({''.join(f'{v}, ' for v in quick.values)})",
-        ]
-        known = {**quick.known, "whole": self.read_whole}
-        return cast(Read, defined("read", "payload", lines, known))
+    ways = [_last_way(places)]
+    # msgspec has no types with such names.
+    if places and not any(_IN_NO_TYPE.search(name) for place in places for name in _names(place)):
+        ways.append(_quick_way(places, members or {}, frozenset()))
+        if texts:
+            ways.append(_quick_way(places, members or {}, frozenset(texts)))
+    return ways
 
 
-def defined(name: str, parameters: str, lines: Sequence[str], known: dict[str, Any]) -> Any:
-    """A function of these statements; `known` are the names that they refer to."""
-    body = "\n    ".join(lines)
-    exec(compile(f"def {name}({parameters}):\n    {body}\n", f"<{name}>", "exec"), known)
-    return known[name]
+def defined_by_ways(
+    parameters: str,
+    ways: Sequence[Way],
+    rest: Callable[[Way], Sequence[str]],
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """A function that reads an event in the quickest way that can.
+
+    Args:
+        parameters: of the function; one is `payload`.
+        ways: as `ways_to_read` gives them.
+        rest: the statements after the reading.
+        known: the names that they refer to, besides those of the way.
+    """
+    function = None
+    for way in ways:
+        lines = [*way.lines, *rest(way)]
+        if not way.is_last:
+            slower = f"    return slower({parameters})"
+            lines[:1] = ["try:", f"    {lines[0]}", "except unreadable:", slower]
+        names = {**known, **way.known, "slower": function, "unreadable": _UNREADABLE}
+        body = "\n    ".join(lines)
+        exec(compile(f"def apply({parameters}):\n    {body}\n", "<mapping>", "exec"), names)
+        function = names["apply"]
+    return function
 
 
-def _quick(places: list[PathSteps], members: Mapping[PathSteps, Names]) -> QuickRead | None:
+def _last_way(places: Sequence[PathSteps]) -> Way:
+    values = {place: f"value{at}" for at, place in enumerate(places)}
+    read = f"{''.join(f'{value}, ' for value in values.values())} = read(payload)"
+    known = {"read": partial(_read_whole, places=places)}
+    return Way((read,) if places else (), values, known, is_last=True)
+
+
+def _quick_way(
+    places: Sequence[PathSteps], members: Mapping[PathSteps, Names], texts: frozenset[PathSteps]
+) -> Way:
     """Names of an event stand in it as numbers only, whatever characters they have."""
-    if any(_IN_NO_TYPE.search(name) for place in places for name in _names(place)):
-        return None
     whole: dict[Names, None] = dict.fromkeys(_names(p) for p in places if p not in members)
     limited: dict[PathSteps, Names] = {
         place: names
@@ -117,13 +127,13 @@ def _quick(places: list[PathSteps], members: Mapping[PathSteps, Names]) -> Quick
         (*_names(place), name) for place, names in limited.items() for name in names
     )
     ends = whole | inside
-    types = _Types(_tree(list(ends)), inside)
+    types = _Types(_tree(list(ends)), inside, texts)
     lines: list[str] = []
-    values: list[str] = []
+    values: dict[PathSteps, str] = {}
     for position, place in enumerate(places):
         if place in limited:
             lines += types.members(f"v{position}", _names(place), limited[place])
-            values.append(f"v{position}")
+            values[place] = f"v{position}"
             continue
         names = _names(place)
         above = next(names[:end] for end in range(1, len(names) + 1) if names[:end] in ends)
@@ -133,20 +143,16 @@ def _quick(places: list[PathSteps], members: Mapping[PathSteps, Names]) -> Quick
             value = f"present(walked({value}, s{position}))"
         elif above in inside:
             value = f"present({value})"
-        values.append(value)
+        values[place] = value
     decode = msgspec.json.Decoder(types.root, float_hook=_number).decode
-    return QuickRead(
-        ("c0 = decode(payload)", *types.lines, *lines),
-        tuple(values),
-        {
-            **types.known,
-            "decode": decode,
-            "unreadable": _UNREADABLE,
-            "walked": _walked,
-            "present": _present,
-            "UNSET": UNSET,
-        },
-    )
+    known = {
+        **types.known,
+        "decode": decode,
+        "walked": _walked,
+        "present": _present,
+        "UNSET": UNSET,
+    }
+    return Way(("c0 = decode(payload)", *types.lines, *lines), values, known, types.texts)
 
 
 class _Types:
@@ -156,16 +162,22 @@ class _Types:
         root: the type of an event.
         lines: statements that name the containers.
         known: what the statements refer to.
+        texts: the places that are decoded as text.
     """
 
-    def __init__(self, tree: dict[str, Any], members: Mapping[Names, None]) -> None:
+    def __init__(
+        self, tree: dict[str, Any], members: Mapping[Names, None], texts: Collection[PathSteps]
+    ) -> None:
         self.lines: list[str] = []
         self.known: dict[str, Any] = {}
         self._members = members
+        self._texts = texts
+        self._found_texts: set[PathSteps] = set()
         self._containers: dict[Names, str] = {(): "c0"}
         self._fields: dict[Names, str] = {}
         self._numbers = count(1)
         self.root = self._struct((), tree)
+        self.texts = frozenset(self._found_texts)
 
     def member(self, names: Names) -> str:
         """The value of one member."""
@@ -192,14 +204,18 @@ class _Types:
             rename[field] = name
             self._fields[here] = field
             if below is None:
-                fields.append((field, Any, UNSET if here in self._members else None))
+                is_text = here in self._texts and here not in self._members
+                if is_text:
+                    self._found_texts.add(here)
+                absent = UNSET if here in self._members else None
+                fields.append((field, str | None if is_text else Any, absent))
                 continue
             self._containers[here] = f"c{number}"
             self.lines.append(f"c{number} = {container}.{field}")
             kind = self._struct(here, below)
-            absent = kind()
-            self.known[f"absent_c{number}"] = absent
-            fields.append((field, kind, absent))
+            empty = kind()
+            self.known[f"absent_c{number}"] = empty
+            fields.append((field, kind, empty))
         return msgspec.defstruct("Places", fields, rename=rename, frozen=True, gc=False)
 
 
@@ -235,7 +251,7 @@ def _present(value: Any) -> Any:
     return None if value is UNSET else value
 
 
-def _read_whole(payload: bytes, places: Sequence[PathSteps]) -> tuple[Any, ...]:
+def _read_whole(payload: bytes, *, places: Sequence[PathSteps]) -> tuple[Any, ...]:
     event = _decoded(payload)
     return tuple(_present(_walked(event, place)) for place in places)
 

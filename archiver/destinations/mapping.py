@@ -1,4 +1,4 @@
-"""Applies a table of fields to events: code is made for the table, with a few statements a field.
+"""Applies a table of fields to events: code is made for the table, with an expression a field.
 
 A loop over the table would take twice as long.
 """
@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import UNSET
 
-from archiver.destinations.event_reader import EventReader, defined
-from archiver.destinations.fields import OF_TEXT, OMITTED, Field
+from archiver.destinations.event_reader import Way, defined_by_ways, ways_to_read
+from archiver.destinations.fields import OF_TEXT, OMITTED, Field, Form
 from archiver.destinations.paths import JsonPath, PathSteps
 
 # Names, cities and people come again and again; a hash costs ten times a look into a cache.
@@ -42,8 +41,8 @@ class EventMapping:
 class EventRecord:
     """The form of a destination's event as a record, which is made and encoded in less time.
 
-    A part of the event is a record too. Members that are `UNSET` are left out in JSON; elsewhere
-    they are as false as None. All of them can be set.
+    A part of the event is a record too. Members that are None are left out in JSON. All of them can
+    be set.
 
     Args:
         given: the members that the caller of `RecordMapping.apply` gives.
@@ -87,7 +86,8 @@ class RecordMapping:
 
 
 def _record_type(name: str, members: Sequence[str]) -> type[msgspec.Struct]:
-    return msgspec.defstruct(name, [(member, Any, UNSET) for member in members], gc=False)
+    fields = [(member, Any, None) for member in members]
+    return msgspec.defstruct(name, fields, omit_defaults=True, gc=False)
 
 
 class _Layout(Protocol):
@@ -109,12 +109,8 @@ class _Layout(Protocol):
     @property
     def after(self) -> Sequence[str]: ...
 
-    def place(self, field: Field) -> str:
-        """What a field's value is assigned to."""
-        ...
-
-    def omitted(self, field: Field) -> str:
-        """The statement for a field that is left out."""
+    def put(self, field: Field, value: str) -> Sequence[str]:
+        """Statements that put a field's value into the event; None is left out."""
         ...
 
 
@@ -134,11 +130,9 @@ class _Objects:
             "return part0",
         ]
 
-    def place(self, field: Field) -> str:
-        return f"{self._parts[_part(field)]}[{field.name.rpartition('.')[2]!r}]"
-
-    def omitted(self, field: Field) -> str:
-        return "pass"
+    def put(self, field: Field, value: str) -> Sequence[str]:
+        into = f"{self._parts[_part(field)]}[{field.name.rpartition('.')[2]!r}]"
+        return [f"value = {value}", f"if value is not None: {into} = value"]
 
 
 class _Records:
@@ -150,28 +144,23 @@ class _Records:
         members = [*record.given, *(field.name for field in fields)]
         self._variables = {name: f"member{at}" for at, name in enumerate(members)}
         self.parameters = [self._variables[name] for name in record.given]
-        self.known: dict[str, Any] = {"UNSET": UNSET}
+        self.known = {f"record{at}": kind for at, kind in enumerate(record.types.values())}
         self.after: list[str] = []
-        whole = [self._variables.get(name, "UNSET") for name in record.parts[""]]
+        whole = [self._variables.get(name, "None") for name in record.parts[""]]
         is_always_there = {_part(field) for field in fields if field.absent is not OMITTED}
-        for at, (part, kind) in enumerate(record.types.items()):
-            self.known[f"record{at}"] = kind
+        for at, part in enumerate(record.types):
             if not part:
                 self.after.append(f"return record{at}({', '.join(whole)})")
                 continue
-            own = [self._variables.get(name, "UNSET") for name in record.parts[part]]
+            own = [self._variables.get(name, "None") for name in record.parts[part]]
             made = f"record{at}({', '.join(own)})"
             if part not in record.kept | is_always_there:
-                is_empty = " is ".join([*own, "UNSET"])
-                made = f"UNSET if {is_empty} else {made}"
+                made = f"None if {' is '.join([*own, 'None'])} else {made}"
             self.after.append(f"part{at} = {made}")
             whole.append(f"part{at}")
 
-    def place(self, field: Field) -> str:
-        return self._variables[field.name]
-
-    def omitted(self, field: Field) -> str:
-        return f"{self.place(field)} = UNSET"
+    def put(self, field: Field, value: str) -> Sequence[str]:
+        return [f"{self._variables[field.name]} = {value}"]
 
 
 def _part(field: Field) -> str:
@@ -184,123 +173,146 @@ def _compiled(fields: Sequence[Field], layout: _Layout, *, strict: bool) -> Any:
     Functions and constants that a field brings along stand in the source as numbered names; nothing
     of the configuration stands in it.
     """
-    places: dict[PathSteps, int] = {}
-    for field in fields:
-        for source in field.sources:
-            if isinstance(source, JsonPath):
-                places.setdefault(source.steps, len(places))
-    reader = EventReader(list(places), _members(fields))
-    known = {**_known(fields, strict=strict), **layout.known, "whole": reader.read_whole}
+    forms = [field.chosen_form(strict=strict) for field in fields]
+    known = {**layout.known}
+    for number, (field, form) in enumerate(zip(fields, forms, strict=True)):
+        known |= _known(number, field, form)
+
+    def rest(way: Way) -> list[str]:
+        lines = [*layout.before]
+        for number, (field, form) in enumerate(zip(fields, forms, strict=True)):
+            lines += layout.put(field, _value(number, field, way, has_form=form is not None))
+        return [*lines, *layout.after]
+
+    ways = ways_to_read(_places(fields), _members(fields), _texts(fields))
     parameters = ", ".join(["payload", "notes", *layout.parameters])
-    names = [f"value{at}" for at in places.values()]
-    values = "".join(f"{name}, " for name in names)
-    whole = [f"{values} = whole(payload)"] if names else []
-    put = _put(fields, dict(zip(places, names, strict=True)), layout, strict=strict)
-    apply = defined("apply", parameters, [*whole, *put], known)
-    if reader.quick is not None and names:
-        known = {**known, **reader.quick.known, "apply_to_whole": apply}
-        first = reader.quick.statements(f"apply_to_whole({parameters})")
-        expressions = dict(zip(places, reader.quick.values, strict=True))
-        put = _put(fields, expressions, layout, strict=strict)
-        apply = defined("apply", parameters, [*first, *put], known)
-    return apply
+    return defined_by_ways(parameters, ways, rest, known)
 
 
-def _known(fields: Sequence[Field], *, strict: bool) -> dict[str, Any]:
-    """The names that the statements of the fields refer to."""
-    known: dict[str, Any] = {}
-    for number, field in enumerate(fields):
-        form = field.chosen_form(strict=strict)
-        known[f"read{number}"] = field.read
-        known[f"absent{number}"] = field.absent
-        if form is not None:
-            known[f"form{number}"] = form.apply
-            known[f"remembered{number}"] = _Remembered(form.apply)
-        for index, source in enumerate(field.sources):
-            if not isinstance(source, JsonPath):
-                known[f"fixed{number}_{index}"] = source.value
+def _known(number: int, field: Field, form: Form | None) -> dict[str, Any]:
+    """The names that the expression of a field refers to."""
+    absent = None if field.absent is OMITTED else field.absent
+    known: dict[str, Any] = {
+        f"fixed{number}_{index}": source.value
+        for index, source in enumerate(field.sources)
+        if not isinstance(source, JsonPath)
+    }
+    known[f"absent{number}"] = absent
+    if form is None:
+        known[f"read{number}"] = _reader(field, absent)
+    else:
+        remembered = _Remembered(form.apply, absent)
+        known[f"form{number}"] = form.apply
+        known[f"remembered{number}"] = remembered
+        known[f"read{number}"] = _reader_and_former(field, absent, form.apply, remembered)
     return known
 
 
-class _Remembered(dict[str, str | None]):
-    """What a form gives, of the texts that came last."""
+def _reader(field: Field, absent: Any) -> Callable[[Any, list[str]], Any]:
+    """What makes the value that is sent of a raw value that is there."""
+    read, name = field.read, field.name
 
-    def __init__(self, apply: Callable[[str], str | None]) -> None:
+    def of_value(value: Any, notes: list[str]) -> Any:
+        found = read(value, name, notes)
+        return absent if found is None else found
+
+    return of_value
+
+
+def _reader_and_former(
+    field: Field,
+    absent: Any,
+    form: Callable[[str], str | None],
+    remembered: Mapping[str, Any],
+) -> Callable[[Any, list[str]], Any]:
+    """Likewise for a field that has a form."""
+    read, name = field.read, field.name
+
+    def of_value(value: Any, notes: list[str]) -> Any:
+        found = read(value, name, notes)
+        if found is None:
+            return absent
+        return [form(text) for text in found] if type(found) is list else remembered[found]
+
+    return of_value
+
+
+class _Remembered(dict[str, Any]):
+    """What a form gives, of the texts that came last; `absent` where it leaves the field out."""
+
+    def __init__(self, apply: Callable[[str], str | None], absent: Any) -> None:
         super().__init__()
         self._apply = apply
+        self._absent = absent
 
-    def __missing__(self, text: str) -> str | None:
+    def __missing__(self, text: str) -> Any:
         if len(self) >= _REMEMBERED_TEXTS:
             self.clear()
-        self[text] = sent = self._apply(text)
+        found = self._apply(text)
+        self[text] = sent = self._absent if found is None else found
         return sent
 
 
-def _put(
-    fields: Sequence[Field], values: Mapping[PathSteps, str], layout: _Layout, *, strict: bool
-) -> list[str]:
-    """The statements that make the event; `values` are expressions for what is at the places."""
-    lines: list[str] = []
-    for number, field in enumerate(fields):
-        of_field = [
-            values[source.steps] if isinstance(source, JsonPath) else f"fixed{number}_{index}"
-            for index, source in enumerate(field.sources)
-        ]
-        has_form = field.chosen_form(strict=strict) is not None
-        lines += _statements(number, of_field, field, layout, has_form=has_form)
-    return [*layout.before, *lines, *layout.after]
-
-
-def _statements(
-    number: int, values: Sequence[str], field: Field, layout: _Layout, *, has_form: bool
-) -> list[str]:
-    """What puts one field into its part; `values` are where it may come from."""
-    into = layout.place(field)
-    # A Decimal compares with text slowly: only what is falsy is compared.
-    empty = 'not x and x == ""'
-    missing = "x is None" + (f" or {empty}" if field.skips_empty else "")
-    lines = [f"x = {values[0] if values else 'None'}"]
-    for value in values[1:]:
-        lines += [f"if {missing}:", f"    x = {value}"]
-    if field.skips_empty and values:
-        lines += [f"if {empty}:", "    x = None"]
+def _value(number: int, field: Field, way: Way, *, has_form: bool) -> str:
+    """The expression for a field's value as it is sent; None leaves it out."""
+    steps = [source.steps for source in field.sources if isinstance(source, JsonPath)]
+    is_text = len(steps) == len(field.sources) and way.texts.issuperset(steps)
+    raw = _raw(number, field, way, is_text=is_text)
+    absent = "None" if field.absent is OMITTED else f"absent{number}"
+    if field.read not in OF_TEXT:
+        return f"{absent} if (x := {raw}) is None else read{number}(x, notes)"
     # Nearly all values are text. A list is of ids, which are too many to be remembered.
-    one, listed = (f"remembered{number}[x]", f"[form{number}(x)]") if has_form else ("x", "[x]")
-    known_text = {"text": one, "list": listed}.get(OF_TEXT.get(field.read, ""))
-    absent = layout.omitted(field) if field.absent is OMITTED else f"{into} = absent{number}"
-    put = ["if x is not None:", f"    {into} = x", "else:", f"    {absent}"]
-    lines += ["if x is None:", f"    {absent}"]
-    if known_text in ("x", "[x]", listed):
-        lines += ["elif type(x) is str and x:", f"    {into} = {known_text}"]
-    elif known_text:
-        lines += ["elif type(x) is str and x:", f"    x = {known_text}", *_indented(put)]
-    lines += ["else:", f"    x = read{number}(x, {field.name!r}, notes)"]
-    if has_form:
-        lines += [
-            "    if x is not None:",
-            f"        x = [form{number}(y) for y in x] if type(x) is list else {one}",
-        ]
-    return [*lines, *_indented(put)]
+    if OF_TEXT[field.read] == "list":
+        known = f"[form{number}(x)]" if has_form else "[x]"
+    else:
+        known = f"remembered{number}[x]" if has_form else "x"
+    is_filled = f"(x := {raw})" if is_text else f"type(x := {raw}) is str and x"
+    return f"{known} if {is_filled} else {absent} if x is None else read{number}(x, notes)"
 
 
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
+def _raw(number: int, field: Field, way: Way, *, is_text: bool) -> str:
+    """The expression for the first of a field's sources that counts."""
+    values = [
+        way.values[source.steps] if isinstance(source, JsonPath) else f"fixed{number}_{index}"
+        for index, source in enumerate(field.sources)
+    ]
+    if not field.skips_empty:
+        is_there, last = "(x := {}) is not None", values.pop() if values else "None"
+    elif is_text:
+        is_there, last = "(x := {})", "None"
+    else:  # A Decimal compares with text slowly: only what is falsy is compared.
+        is_there, last = '(x := {}) is not None and (x or x != "")', "None"
+    return "".join(f"x if {is_there.format(value)} else " for value in values) + last
+
+
+def _places(fields: Sequence[Field]) -> list[PathSteps]:
+    return list(
+        dict.fromkeys(
+            source.steps
+            for field in fields
+            for source in field.sources
+            if isinstance(source, JsonPath)
+        )
+    )
+
+
+def _texts(fields: Sequence[Field]) -> set[PathSteps]:
+    """The places that are only read by fields that make something of text at once."""
+    of_text = [field for field in fields if field.read in OF_TEXT]
+    others = [field for field in fields if field.read not in OF_TEXT]
+    return set(_places(of_text)) - set(_places(others))
 
 
 def _members(fields: Sequence[Field]) -> dict[PathSteps, tuple[str, ...]]:
     """The members that matter, of places that are read by such fields only."""
+    limited = [field for field in fields if field.members]
     found: dict[PathSteps, tuple[str, ...]] = {}
-    unlimited = set()
-    for field in fields:
-        for source in field.sources:
-            if not isinstance(source, JsonPath):
-                continue
-            if field.members:
-                found[source.steps] = (*found.get(source.steps, ()), *field.members)
-            else:
-                unlimited.add(source.steps)
+    for field in limited:
+        for place in _places([field]):
+            found[place] = (*found.get(place, ()), *field.members)
+    unlimited = set(_places([field for field in fields if not field.members]))
     return {
-        steps: tuple(dict.fromkeys(names))
-        for steps, names in found.items()
-        if steps not in unlimited
+        place: tuple(dict.fromkeys(names))
+        for place, names in found.items()
+        if place not in unlimited
     }

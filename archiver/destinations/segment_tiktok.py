@@ -34,8 +34,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from msgspec import UNSET
-
 from archiver.destinations.fields import Field, overridden, sources
 from archiver.destinations.javascript import url_parameter
 from archiver.destinations.mapping import EventRecord, RecordMapping
@@ -171,9 +169,9 @@ def _infos(
 
 def _finish_web(event: Any, destination_event: str, notes: list[str]) -> None:
     page, user = event.page, event.user
-    if page is not UNSET and page.url and "?" in page.url:
+    if page is not None and page.url and "?" in page.url:
         in_url = url_parameter(page.url, "ttclid")
-        if in_url is not None and (in_url or user.ttclid is not UNSET):
+        if in_url is not None and (in_url or user.ttclid is not None):
             user.ttclid = in_url
 
 
@@ -181,8 +179,8 @@ def _finish_crm(event: Any, destination_event: str, notes: list[str]) -> None:
     user, lead = event.user, event.lead
     if not (lead.lead_id or any(user.email or ()) or any(user.phone or ())):
         raise UnsendableEvent(NOBODY)
-    if lead.lead_id is UNSET:
-        event.lead = UNSET
+    if lead.lead_id is None:
+        event.lead = None
     _finish_web(event, destination_event, notes)
 
 
@@ -192,7 +190,7 @@ def _finish_offline(event: Any, destination_event: str, notes: list[str]) -> Non
         raise UnsendableEvent(
             "has neither e-mail, phone nor external id, one of which offline events need"
         )
-    if user.ttclid is UNSET and page.url is not UNSET:
+    if user.ttclid is None and page.url is not None:
         in_url = url_parameter(page.url, "ttclid")
         if in_url:
             user.ttclid = in_url

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET
-
 from archiver.destinations.fields import Field, sources
 from archiver.destinations.javascript import WHITESPACE, text_number
 from archiver.destinations.paths import Fixed
@@ -83,9 +81,9 @@ def _finish(event: Any, destination_event: str, notes: list[str]) -> None:
     user = event.user
     for name in ("external_id", "phone", "email"):
         if not getattr(user, name):
-            setattr(user, name, UNSET)
+            setattr(user, name, None)
     _add_device(user, event.device)
-    event.device = UNSET
+    event.device = None
     _check(event, destination_event)
     event.properties.contents = [
         {name: value for name, value in content.items() if value or name == "quantity"}
@@ -108,7 +106,7 @@ def _add_device(user: Any, device: Any) -> None:
     if user.att_status == _AUTO:
         if not is_ios or _is_before_att(device.os_version or ""):
             user.att_status = "NOT_APPLICABLE"
-        elif device.ad_tracking_enabled is not UNSET:
+        elif device.ad_tracking_enabled is not None:
             user.att_status = "AUTHORIZED" if device.ad_tracking_enabled else "DENIED"
         else:
             user.att_status = "NOT_DETERMINED"
@@ -130,13 +128,13 @@ def _is_before_att(version: str) -> bool:
 def _check(event: Any, name: str) -> None:
     """Refuse what Segment refuses: it was never on its way to TikTok."""
     properties = event.properties
-    if event.app.app_id is UNSET:
+    if event.app.app_id is None:
         raise UnsendableEvent("has no app id (context.app.namespace), which app events need")
     if name in _WITH_VALUE:
         for needed in ("currency", "value"):
-            if getattr(properties, needed) is UNSET:
+            if getattr(properties, needed) is None:
                 raise UnsendableEvent(f"has no {needed}, which {name} needs as an app event")
-    if name in _WITH_CONTENTS and properties.contents is UNSET:
+    if name in _WITH_CONTENTS and properties.contents is None:
         raise UnsendableEvent(f"has no products, which {name} needs as an app event")
     if name in _WITH_VALUE and not all(c.get("content_id") for c in properties.contents or ()):
         raise UnsendableEvent(

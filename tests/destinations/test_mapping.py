@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import UNSET
 
 from archiver.destinations.fields import Field, Form, overridden, sources
 from archiver.destinations.mapping import EventMapping, EventRecord, RecordMapping
@@ -64,12 +63,12 @@ def test_a_record_is_the_object_after_what_is_given(event: Any, *, strict: bool)
     assert of_record == of_object
 
 
-def test_members_of_a_record_that_no_field_gives_are_unset_and_can_be_set() -> None:
+def test_members_of_a_record_that_no_field_gives_are_none_and_can_be_set() -> None:
     record = EventRecord([], ["user.email", "page.url", "page.title", "ad.id"], kept=("ad",))
     made = RecordMapping(FIELDS[:1], record).apply(b"{}", [])
     assert msgspec.json.encode(made) == b'{"ad":{}}'
     made.ad.id = 5
-    assert (made.user, made.page) == (UNSET, UNSET)
+    assert (made.user, made.page) == (None, None)
     assert msgspec.json.encode(made) == b'{"ad":{"id":5}}'
 
 
