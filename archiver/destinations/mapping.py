@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from archiver.destinations.event_reader import Way, defined_by_ways, ways_to_read
-from archiver.destinations.fields import OF_TEXT, OMITTED, Field, Form
+from archiver.destinations.fields import OF_TEXT, OMITTED, Field, Form, Read
 from archiver.destinations.paths import JsonPath, PathSteps
 
 # Names, cities and people come again and again; a hash costs ten times a look into a cache.
@@ -197,58 +197,44 @@ def _known(number: int, field: Field, form: Form | None) -> dict[str, Any]:
         for index, source in enumerate(field.sources)
         if not isinstance(source, JsonPath)
     }
-    known[f"absent{number}"] = absent
-    if form is None:
-        known[f"read{number}"] = _reader(field, absent)
-    else:
-        remembered = _Remembered(form.apply, absent)
-        known[f"form{number}"] = form.apply
-        known[f"remembered{number}"] = remembered
-        known[f"read{number}"] = _reader_and_former(field, absent, form.apply, remembered)
-    return known
+    remembered = None if form is None else _Remembered(form.apply, absent)
+    return known | {
+        f"absent{number}": absent,
+        f"form{number}": form and form.apply,
+        f"remembered{number}": remembered,
+        f"read{number}": _reader(field, absent, remembered),
+    }
 
 
-def _reader(field: Field, absent: Any) -> Callable[[Any, list[str]], Any]:
+def _reader(field: Field, absent: Any, remembered: _Remembered | None) -> Read:
     """What makes the value that is sent of a raw value that is there."""
-    read, name = field.read, field.name
+    read = field.read
+    if absent is None and remembered is None:
+        return read
 
-    def of_value(value: Any, notes: list[str]) -> Any:
-        found = read(value, name, notes)
-        return absent if found is None else found
-
-    return of_value
-
-
-def _reader_and_former(
-    field: Field,
-    absent: Any,
-    form: Callable[[str], str | None],
-    remembered: Mapping[str, Any],
-) -> Callable[[Any, list[str]], Any]:
-    """Likewise for a field that has a form."""
-    read, name = field.read, field.name
-
-    def of_value(value: Any, notes: list[str]) -> Any:
+    def sent(value: Any, name: str, notes: list[str]) -> Any:
         found = read(value, name, notes)
         if found is None:
             return absent
-        return [form(text) for text in found] if type(found) is list else remembered[found]
+        if remembered is None:
+            return found
+        return list(map(remembered.form, found)) if type(found) is list else remembered[found]
 
-    return of_value
+    return sent
 
 
 class _Remembered(dict[str, Any]):
     """What a form gives, of the texts that came last; `absent` where it leaves the field out."""
 
-    def __init__(self, apply: Callable[[str], str | None], absent: Any) -> None:
+    def __init__(self, form: Callable[[str], str | None], absent: Any) -> None:
         super().__init__()
-        self._apply = apply
+        self.form = form
         self._absent = absent
 
     def __missing__(self, text: str) -> Any:
         if len(self) >= _REMEMBERED_TEXTS:
             self.clear()
-        found = self._apply(text)
+        found = self.form(text)
         self[text] = sent = self._absent if found is None else found
         return sent
 
@@ -259,15 +245,16 @@ def _value(number: int, field: Field, way: Way, *, has_form: bool) -> str:
     is_text = len(steps) == len(field.sources) and way.texts.issuperset(steps)
     raw = _raw(number, field, way, is_text=is_text)
     absent = "None" if field.absent is OMITTED else f"absent{number}"
+    read = f"read{number}(x, {field.name!r}, notes)"
     if field.read not in OF_TEXT:
-        return f"{absent} if (x := {raw}) is None else read{number}(x, notes)"
+        return f"{absent} if (x := {raw}) is None else {read}"
     # Nearly all values are text. A list is of ids, which are too many to be remembered.
     if OF_TEXT[field.read] == "list":
         known = f"[form{number}(x)]" if has_form else "[x]"
     else:
         known = f"remembered{number}[x]" if has_form else "x"
     is_filled = f"(x := {raw})" if is_text else f"type(x := {raw}) is str and x"
-    return f"{known} if {is_filled} else {absent} if x is None else read{number}(x, notes)"
+    return f"{known} if {is_filled} else {absent} if x is None else {read}"
 
 
 def _raw(number: int, field: Field, way: Way, *, is_text: bool) -> str:

@@ -233,8 +233,12 @@ class RequestBuilder(ApiLogReader, Protocol):
 
 
 def joined(start: bytes, items: Sequence[bytes], end: bytes) -> bytes:
-    """A body of items with commas between them. A format string would copy it once more."""
-    return b"".join((start, b",".join(items), end))
+    """A body of items with commas between them, which are copied only once."""
+    if not items:
+        return start + end
+    if len(items) == 1:
+        return b"".join((start, *items, end))
+    return b",".join((start + items[0], *items[1:-1], items[-1] + end))
 
 
 def split_items(body: bytes, key: str) -> list[bytes]:
