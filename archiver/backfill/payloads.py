@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote
@@ -246,7 +247,7 @@ class _Held:
     def take(self, positions: list[int]) -> list[bytes]:
         """The events at these positions, each of which is taken once."""
         pop = self._events.pop
-        events = [pop(position, None) for position in positions]
+        events = list(map(pop, positions, repeat(None)))
         missing: Sequence[int] = range(len(events))
         while missing := [at for at in missing if events[at] is None]:
             written = [at for at in missing if self._is_written(positions[at])]

@@ -114,6 +114,7 @@ class SegmentEvents:
         self, table: Table, *, strict: bool, overrides: Mapping[str, tuple[Source, ...]]
     ) -> None:
         self._finish = table.finish
+        self._buffer = bytearray()
         names = [field.name for field in (*table.fields, contents())]
         record = EventRecord(_GIVEN, [*names, *table.finished], table.kept)
         mappings = {}
@@ -146,7 +147,9 @@ class SegmentEvents:
         """Build one item (see `Requests.build_event`)."""
         notes: list[str] = []
         event = self.event(payload, destination_event, event_id, event_time_us, notes)
-        item = encoder.encode(event)
+        # Bytes of its own would grow, and move, while it is encoded.
+        encoder.encode_into(event, self._buffer)
+        item = bytes(self._buffer)
         return BuiltEvent(item, b"", tuple(dict.fromkeys(notes))) if notes else BuiltEvent(item)
 
 

@@ -16,7 +16,6 @@ tiktok-app-events (index, fields, formatter, utils) and lib/hashing-utils; check
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -24,7 +23,7 @@ from msgspec import UNSET
 
 from archiver.destinations.base import Rule
 from archiver.destinations.fields import Field, Form, Read, keeps_text, sources
-from archiver.destinations.hashing import is_sha256_hex, sha256_hex
+from archiver.destinations.hashing import is_sha256_hex, sha256, sha256_hex
 from archiver.destinations.javascript import WHITESPACE, is_blank, without_whitespace
 from archiver.destinations.paths import Fixed, Source
 from archiver.destinations.requests import Quirk

@@ -1,11 +1,16 @@
 """Hash vectors: what comes out is what `printf %s TEXT | sha256sum` prints."""
 
+import hashlib
 import json
+import sys
 from typing import Any
 
 import building
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from archiver.destinations import hashing
 from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 
 
@@ -19,6 +24,18 @@ from archiver.destinations.hashing import is_sha256_hex, sha256_hex
 )
 def test_sha256_hex(text: str, digest: str) -> None:
     assert sha256_hex(text) == digest
+
+
+@given(st.binary(max_size=300))
+def test_the_hash_of_something_short_is_sha_256(data: bytes) -> None:
+    assert hashing.sha256(data).hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def test_without_one_of_its_own_python_has_that_of_openssl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "_sha256", None)
+    assert hashing._sha256() is hashlib.sha256
 
 
 def test_a_lone_surrogate_counts_as_the_replacement_character() -> None:
