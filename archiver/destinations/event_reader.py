@@ -204,7 +204,7 @@ class _Types:
             rename[field] = name
             self._fields[here] = field
             if below is None:
-                is_text = here in self._texts and here not in self._members
+                is_text = here in self._texts
                 if is_text:
                     self._found_texts.add(here)
                 absent = UNSET if here in self._members else None

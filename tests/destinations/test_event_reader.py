@@ -55,7 +55,10 @@ def test_where_text_is_expected_the_quickest_way_says_so() -> None:
     a, b, c = (json_path(text).steps for text in ("$.a", "$.a.b", "$.c"))
     assert [way.texts for way in ways_to_read((a, c), texts=[c])] == [set(), set(), {c}]
     assert [way.texts for way in ways_to_read((a, b, c), texts=[b])] == [set(), set(), set()]
-    assert [way.texts for way in ways_to_read((c, b), {c: ("d",)}, [b])][-1] == {b}
+    quickest = ways_to_read((c, b), {c: ("d",)}, [b])[-1]
+    assert quickest.texts == {b}
+    for text in ("null", '""', '"t"'):
+        quickest.known["decode"](b'{"a":{"b":%s}}' % text.encode())
 
 
 @pytest.mark.parametrize("text", ["5", "true", "[]", '{"d":1}'])

@@ -248,6 +248,15 @@ def test_the_same_event_has_the_same_bytes(case: Case) -> None:
 
 
 @every_case
+def test_an_item_stays_as_it_was_made(case: Case) -> None:
+    requests = made(case)
+    built = sendable(case, requests, event("m-1"))
+    items = [bytes(found.item) for found in built]
+    sendable(case, requests, event("another"))
+    assert [found.item for found in built] == items
+
+
+@every_case
 def test_raw_personal_data_is_in_no_body(case: Case) -> None:
     if case[0] in ROUTES:
         return

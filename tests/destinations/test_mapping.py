@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from archiver.destinations import mapping
 from archiver.destinations.fields import Field, Form, overridden, sources
 from archiver.destinations.mapping import EventMapping, EventRecord, RecordMapping
 from archiver.destinations.paths import Fixed, Source, json_path
@@ -39,6 +40,13 @@ def test_the_first_source_that_is_there_counts() -> None:
 def test_an_event_with_no_object_on_the_way_is_read_as_any_other() -> None:
     event = {"properties": "text", "traits": {"email": "b@x"}}
     assert apply(event) == {"flag": True, "user": {"email": ["B@X"], "name": ""}}
+
+
+def test_text_is_expected_where_nobody_else_reads() -> None:
+    both = Field("a", sources("$.a", "$.b"), text_field)
+    number = Field("n", sources("$.b", "$.c"), number_field)
+    assert mapping._texts([both]) == {("a",), ("b",)}
+    assert mapping._texts([both, number]) == {("a",)}
 
 
 EVENTS = (
