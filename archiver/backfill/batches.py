@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from archiver.archive.store import Archive
@@ -215,7 +214,7 @@ def _build(chunk: Chunk, requests: Requests, cutter: Cutter, notes: Counter[str]
                 notes.update(built.notes)
     first = min((n for n in numbers if n is not None), default=0)
     names = [requests.file_name.format(n) for n in range(first, cutter.number + 1)]
-    files = pc.subtract(pa.array(numbers, pa.int32()), pa.scalar(first, pa.int32()))
+    files = pa.array([None if n is None else n - first for n in numbers], pa.int32())
     return pa.table(
         [
             chunk.positions,
