@@ -10,6 +10,7 @@ import json
 import lzma
 import tempfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,14 +61,20 @@ def verified(workspace: Workspace) -> dict[str, Any]:
     return found
 
 
-def kept(workspace: Workspace, data: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Payloads and quarantined bytes of a file, in its order."""
-    events = workspace.rows("events", "file_id", "record_number", "payload")
-    bad = workspace.rows("quarantine", "file_id", "record_number", "data")
-    return (
-        [row[2].encode() for row in events if row[0] == file_id(data)],
-        [row[2] for row in bad if row[0] == file_id(data)],
-    )
+class Kept:
+    """What the archive has of the files of a workspace: it is read once, for many of them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._events: dict[str, list[bytes]] = defaultdict(list)
+        self._bad: dict[str, list[bytes]] = defaultdict(list)
+        for file, _, payload in workspace.rows("events", "file_id", "record_number", "payload"):
+            self._events[file].append(payload.encode())
+        for file, _, data in workspace.rows("quarantine", "file_id", "record_number", "data"):
+            self._bad[file].append(data)
+
+    def of(self, data: bytes) -> tuple[list[bytes], list[bytes]]:
+        """Payloads and quarantined bytes of a file, in its order."""
+        return self._events[file_id(data)], self._bad[file_id(data)]
 
 
 def is_object(document: bytes) -> bool:
@@ -88,8 +95,9 @@ def test_the_json_test_suite_as_single_documents(tolerant: Workspace) -> None:
     assert all(f["records"] == f["archived"] + f["quarantined"] for f in files)
     assert {Path(file["path"]).name for file in files} == documents.keys()
     verified(tolerant)
+    kept = Kept(tolerant)
     for name, document in documents.items():
-        payloads, bad = kept(tolerant, document)
+        payloads, bad = kept.of(document)
         if name.startswith("y_") and is_object(document):
             assert (payloads, bad) == ([document.strip()], []), name
         assert all(is_object(payload) and payload in document for payload in payloads), name
@@ -115,8 +123,9 @@ def test_the_json_test_suite_as_records_of_an_array(tolerant: Workspace) -> None
         tolerant.write(f"inbound/web/{name}", data=data)
     tolerant.done("ingest")
     verified(tolerant)
+    kept = Kept(tolerant)
     for name, document in documents.items():
-        payloads, bad = kept(tolerant, arrays[name])
+        payloads, bad = kept.of(arrays[name])
         assert payloads[0] == before
         if name.startswith("y_"):
             expected = (
@@ -167,8 +176,9 @@ def test_bodies_of_real_sdks_give_their_events_with_exact_bytes(tolerant: Worksp
             tolerant.write(f"inbound/web/{path.stem}-{number}", data=raw)
     tolerant.done("ingest")
     assert verified(tolerant)["files"] == len(bodies) > 5
+    kept = Kept(tolerant)
     for body in bodies:
-        payloads, bad = kept(tolerant, body)
+        payloads, bad = kept.of(body)
         assert bad == []
         assert [json.loads(payload) for payload in payloads] == json.loads(body)["batch"]
         assert all(payload in body for payload in payloads)
