@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from archiver.inbound.json_spans import Object
 from archiver.inbound.layout import Layout
 
 
-class JsonFormat:
+class JsonFormat(ABC):
     """Records that are events themselves, in lines, arrays or one after the other."""
 
     name = ""
@@ -23,13 +24,9 @@ class JsonFormat:
     is_text = True
     needs_envelope = False
 
+    @abstractmethod
     def detect(self, head: bytes) -> bool:
-        """Whether one of the first objects of the file is of this format."""
-        return any(map(self.recognises, first_objects(head)))
-
-    def recognises(self, members: Object) -> bool:
-        """Whether an object with these members is of this format."""
-        raise NotImplementedError
+        """Whether a file that begins with these bytes has this format."""
 
     def framing(self, head: bytes) -> Framing:
         """How records stand in a file that begins with these bytes."""
@@ -63,6 +60,18 @@ class JsonFormat:
         return payload
 
 
+class RecognisedFormat(JsonFormat):
+    """What the members of its objects tell from the other formats."""
+
+    def detect(self, head: bytes) -> bool:
+        """Whether one of the first objects of the file is of this format."""
+        return any(map(self.recognises, first_objects(head)))
+
+    @abstractmethod
+    def recognises(self, members: Object) -> bool:
+        """Whether an object with these members is of this format."""
+
+
 class Item(NamedTuple):
     """A record inside an enclosing one, and the text behind it up to the next or to the end."""
 
@@ -89,12 +98,12 @@ class Enclosed:
     is_broken: bool = False
 
 
-class EnclosingFormat(JsonFormat):
+class EnclosingFormat(RecognisedFormat):
     """Records with events inside."""
 
+    @abstractmethod
     def open(self, record: bytes) -> Enclosed | None:
         """What the record encloses; None where it does not, and is a record by itself."""
-        raise NotImplementedError
 
     def batch(self, frame: Frame, first: int, layout: Layout) -> EventBatch:
         """Read the events in the records of one frame."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from archiver.inbound.frames import Framing
 from archiver.inbound.framing import framing_of
-from archiver.inbound.json_format import JsonFormat
+from archiver.inbound.json_format import JsonFormat, RecognisedFormat
 from archiver.inbound.lines import frame_lines
 
 
-class LineFormat(JsonFormat):
-    """Events on lines ended by LF, CRLF or CR."""
+class LineFormat(RecognisedFormat):
+    """A hub's events on lines ended by LF, CRLF or CR."""
 
     def detect(self, head: bytes) -> bool:
         """Whether the file has lines, and one of the first objects is of this format."""
@@ -20,7 +20,7 @@ class LineFormat(JsonFormat):
         return frame_lines
 
 
-class Ndjson(LineFormat):
+class Ndjson(JsonFormat):
     """Anything at all can be read as lines."""
 
     name = "ndjson"
@@ -30,3 +30,7 @@ class Ndjson(LineFormat):
     def detect(self, head: bytes) -> bool:
         """What no other format takes."""
         return True
+
+    def framing(self, head: bytes) -> Framing:
+        """Lines."""
+        return frame_lines

@@ -6,11 +6,11 @@ Source: Segment's documentation of its Webhooks destination.
 from __future__ import annotations
 
 from archiver.inbound.framing import is_single
-from archiver.inbound.json_format import JsonFormat
+from archiver.inbound.json_format import RecognisedFormat
 from archiver.inbound.json_spans import Object
 
 
-class SegmentWebhook(JsonFormat):
+class SegmentWebhook(RecognisedFormat):
     """The body of one POST."""
 
     name = "segment-webhook"
