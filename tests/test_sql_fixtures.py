@@ -107,7 +107,7 @@ def relations() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET threads = 1; PRAGMA disable_optimizer")
         connection.execute((CASES / "relations.sql").read_text())
         # What the schema was comes from the diary that a case names.
-        for name in ("tables/path_days", "tables/paths"):
+        for name in ("tables/path_days", "tables/paths", "tables/api_attempts"):
             view = name.rpartition("/")[2]
             connection.execute(f"CREATE VIEW {view} AS {resources.sql(name)}")
         for step in sorted(STEPS):

@@ -46,7 +46,7 @@ SUMS = pa.schema(
 the events of one request only the first has it. Source of the keys: sql/load/attempt_sums.sql.
 """
 
-VIEWS = ("api_performance", "api_errors")
+VIEWS = ("api_attempts", "api_performance", "api_errors")
 _SETTINGS = pa.schema(
     [
         ("destination", TEXT),

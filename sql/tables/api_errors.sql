@@ -1,55 +1,41 @@
 -- One row per destination, hour and code of attempts that were not accepted. `share` is its part of
 -- all attempts of the hour, where the feed lists those that were accepted too.
 --
--- Reads: performance_segments (sums by destination, hour, outcome, code and latency), api_settings
--- (one row per destination).
+-- Reads: api_attempts (sums by destination, hour, outcome, code and latency), api_settings (one row
+-- per destination).
 -- Source: docs/nightly.md, watch.
-WITH sums AS (
+WITH hours AS (
   SELECT
-    performance_segments.destination,
-    performance_segments.hour,
-    performance_segments.outcome,
-    performance_segments.code,
-    performance_segments.attempts,
-    api_settings.reports,
-    COALESCE(
-      LIST_CONTAINS(
-        api_settings.throttling_codes, SPLIT_PART(performance_segments.code, '/', 1)
-      ),
-      FALSE
-    ) AS is_throttling
-  FROM performance_segments
-  INNER JOIN api_settings
-    ON performance_segments.destination = api_settings.destination
-  WHERE performance_segments.code IS DISTINCT FROM 'handed_to_hub'
-),
-
-hours AS (
-  SELECT
-    sums.destination,
-    sums.hour,
-    SUM(sums.attempts) AS attempts
-  FROM sums
-  GROUP BY sums.destination, sums.hour
+    api_attempts.destination,
+    api_attempts.hour,
+    SUM(api_attempts.attempts) AS attempts
+  FROM api_attempts
+  GROUP BY api_attempts.destination, api_attempts.hour
 ),
 
 codes AS (
   SELECT
-    sums.destination,
-    sums.hour,
-    sums.code,
-    sums.reports,
-    sums.is_throttling,
-    CAST(SUM(sums.attempts) AS BIGINT) AS attempts,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'rejected'), 0) AS BIGINT)
-      AS rejected,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'failed'), 0) AS BIGINT)
-      AS failed,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'unknown'), 0) AS BIGINT)
-      AS unknown
-  FROM sums
-  WHERE sums.outcome <> 'accepted'
-  GROUP BY sums.destination, sums.hour, sums.code, sums.reports, sums.is_throttling
+    api_attempts.destination,
+    api_attempts.hour,
+    api_attempts.code,
+    api_attempts.is_throttling,
+    CAST(SUM(api_attempts.attempts) AS BIGINT) AS attempts,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'rejected'), 0)
+      AS BIGINT
+    ) AS rejected,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'failed'), 0)
+      AS BIGINT
+    ) AS failed,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'unknown'), 0)
+      AS BIGINT
+    ) AS unknown
+  FROM api_attempts
+  WHERE api_attempts.outcome <> 'accepted'
+  GROUP BY
+    api_attempts.destination, api_attempts.hour, api_attempts.code, api_attempts.is_throttling
 )
 
 SELECT
@@ -62,7 +48,7 @@ SELECT
   codes.failed,
   codes.unknown,
   CASE
-    WHEN codes.reports <> 'failures'
+    WHEN api_settings.reports <> 'failures'
       THEN CAST(
         ROUND(
           CAST(codes.attempts AS DECIMAL(18, 4)) / CAST(hours.attempts AS DECIMAL(18, 4)), 4
@@ -74,3 +60,5 @@ INNER JOIN hours
   ON
     codes.destination = hours.destination
     AND codes.hour = hours.hour
+INNER JOIN api_settings
+  ON codes.destination = api_settings.destination

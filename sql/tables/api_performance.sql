@@ -8,76 +8,68 @@
 -- week without any, NULL below two weeks since the destination's first attempt. An hour of the
 -- week is 168 hours later the same, in UTC: a change of the clocks moves nothing.
 --
--- Reads: performance_segments (sums by destination, hour, outcome, code and latency), api_settings
--- (one row per destination).
+-- Reads: api_attempts (sums by destination, hour, outcome, code and latency), api_settings (one row
+-- per destination).
 -- Source: docs/nightly.md, watch.
-WITH sums AS (
+WITH hours AS (
   SELECT
-    performance_segments.destination,
-    performance_segments.hour,
-    performance_segments.outcome,
-    performance_segments.code,
-    performance_segments.latency_ms,
-    performance_segments.attempts,
-    api_settings.reports,
-    api_settings.baseline_weeks,
-    COALESCE(
-      LIST_CONTAINS(
-        api_settings.throttling_codes, SPLIT_PART(performance_segments.code, '/', 1)
-      ),
-      FALSE
-    ) AS is_throttled
-  FROM performance_segments
-  INNER JOIN api_settings
-    ON performance_segments.destination = api_settings.destination
-  WHERE performance_segments.code IS DISTINCT FROM 'handed_to_hub'
-),
-
-hours AS (
-  SELECT
-    sums.destination,
-    sums.hour,
-    ANY_VALUE(sums.baseline_weeks) AS baseline_weeks,
-    CAST(SUM(sums.attempts) AS BIGINT) AS attempts,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'accepted'), 0) AS BIGINT)
-      AS accepted,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'rejected'), 0) AS BIGINT)
-      AS rejected,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'failed'), 0) AS BIGINT)
-      AS failed,
-    CAST(COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'unknown'), 0) AS BIGINT)
-      AS unknown,
+    api_attempts.destination,
+    api_attempts.hour,
+    ANY_VALUE(api_settings.baseline_weeks) AS baseline_weeks,
+    CAST(SUM(api_attempts.attempts) AS BIGINT) AS attempts,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'accepted'), 0)
+      AS BIGINT
+    ) AS accepted,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'rejected'), 0)
+      AS BIGINT
+    ) AS rejected,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'failed'), 0)
+      AS BIGINT
+    ) AS failed,
+    CAST(
+      COALESCE(SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'unknown'), 0)
+      AS BIGINT
+    ) AS unknown,
     CAST(
       COALESCE(
-        SUM(sums.attempts) FILTER (WHERE sums.is_throttled AND sums.outcome <> 'accepted'), 0
+        SUM(api_attempts.attempts) FILTER (
+          WHERE api_attempts.is_throttling AND api_attempts.outcome <> 'accepted'
+        ),
+        0
       ) AS BIGINT
     ) AS throttled,
     CASE
-      WHEN ANY_VALUE(sums.reports) <> 'failures'
+      WHEN ANY_VALUE(api_settings.reports) <> 'failures'
         THEN CAST(
           ROUND(
             CAST(
-              COALESCE(SUM(sums.attempts) FILTER (WHERE sums.outcome = 'accepted'), 0)
-              AS DECIMAL(18, 4)
+              COALESCE(
+                SUM(api_attempts.attempts) FILTER (WHERE api_attempts.outcome = 'accepted'), 0
+              ) AS DECIMAL(18, 4)
             )
-            / CAST(SUM(sums.attempts) AS DECIMAL(18, 4)),
+            / CAST(SUM(api_attempts.attempts) AS DECIMAL(18, 4)),
             4
           ) AS DECIMAL(18, 4)
         )
     END AS acceptance_ratio
-  FROM sums
-  GROUP BY sums.destination, sums.hour
+  FROM api_attempts
+  INNER JOIN api_settings
+    ON api_attempts.destination = api_settings.destination
+  GROUP BY api_attempts.destination, api_attempts.hour
 ),
 
 code_counts AS (
   SELECT
-    sums.destination,
-    sums.hour,
-    sums.code,
-    SUM(sums.attempts) AS attempts
-  FROM sums
-  WHERE sums.outcome <> 'accepted'
-  GROUP BY sums.destination, sums.hour, sums.code
+    api_attempts.destination,
+    api_attempts.hour,
+    api_attempts.code,
+    SUM(api_attempts.attempts) AS attempts
+  FROM api_attempts
+  WHERE api_attempts.outcome <> 'accepted'
+  GROUP BY api_attempts.destination, api_attempts.hour, api_attempts.code
 ),
 
 top_codes AS (
@@ -95,13 +87,13 @@ top_codes AS (
 
 latency_counts AS (
   SELECT
-    sums.destination,
-    sums.hour,
-    sums.latency_ms,
-    SUM(sums.attempts) AS requests
-  FROM sums
-  WHERE sums.latency_ms IS NOT NULL
-  GROUP BY sums.destination, sums.hour, sums.latency_ms
+    api_attempts.destination,
+    api_attempts.hour,
+    api_attempts.latency_ms,
+    SUM(api_attempts.attempts) AS requests
+  FROM api_attempts
+  WHERE api_attempts.latency_ms IS NOT NULL
+  GROUP BY api_attempts.destination, api_attempts.hour, api_attempts.latency_ms
 ),
 
 latency_ranks AS (
