@@ -208,7 +208,7 @@ config = load_config(Path("archiver.toml").resolve(), {})
 settings = config.destination("tiktok")
 plan = Plan(
     "id", "run", "tiktok", settings, Order(Question(datetime.now(UTC), "tiktok")),
-    route_of("tiktok", settings), Path("candidates/candidates.parquet"), {}, (),
+    route_of("tiktok", settings), Path("candidates/candidates.parquet"), {}, (), "rules",
 )
 Path("batches").mkdir()
 build_batches(config, Archive(config.archive_root), plan, Path("candidates"), Path("batches"))

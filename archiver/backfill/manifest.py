@@ -126,6 +126,7 @@ def _manifest(
         "via": order.via,
         "strict": settings.strict,
         "run_id": plan.run_id,
+        "rules": plan.rules,
         "as_of": instant_text(order.question.as_of),
         "from_day": _day(order.question.from_day),
         "to_day": _day(order.question.to_day),

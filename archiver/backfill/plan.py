@@ -111,6 +111,7 @@ class Plan:
             `position`, from 0 in the order of event time; one row per conversion in the gap.
         tallies: per disposition, by name; what turns out to be unsendable is not known yet.
         earlier: the earlier backfills that some are left out for.
+        rules: hash of the rules and erased ids that the run was made with.
     """
 
     backfill_id: str
@@ -122,6 +123,7 @@ class Plan:
     candidates: Path
     tallies: dict[str, Tally]
     earlier: tuple[str, ...]
+    rules: str
 
     def tally(self, disposition: str) -> Tally:
         """The candidates with this disposition."""
@@ -167,8 +169,8 @@ def plan(config: Config, archive: Archive, order: Order, scratch: Path) -> Plan:
     settings = config.destination(name)
     route = route_of(name, settings, order.via)
     run = reconcile(config, archive, order.question)
-    run_id = read_run(run).run_id
-    backfill_id = free_id(archive, name, identity(run_id, name, settings, order))
+    record = read_run(run)
+    backfill_id = free_id(archive, name, identity(record.run_id, name, settings, order))
     path = scratch / "candidates.parquet"
     with _bound(config, archive, run) as connection:
         query = f"SELECT *, {_POSITION} AS position FROM ({resources.sql('backfill/candidates')})"
@@ -182,7 +184,7 @@ def plan(config: Config, archive: Archive, order: Order, scratch: Path) -> Plan:
         ).fetchall()
     return Plan(
         backfill_id=backfill_id,
-        run_id=run_id,
+        run_id=record.run_id,
         destination=name,
         settings=settings,
         order=order,
@@ -190,6 +192,7 @@ def plan(config: Config, archive: Archive, order: Order, scratch: Path) -> Plan:
         candidates=path,
         tallies=found,
         earlier=tuple(earlier_id for (earlier_id,) in earlier),
+        rules=record.rules[name],
     )
 
 

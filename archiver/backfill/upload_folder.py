@@ -21,6 +21,7 @@ from archiver.backfill.upload_journal import NAME as JOURNAL
 from archiver.backfill.upload_journal import attempted_anything
 from archiver.config import Config, DestinationSettings
 from archiver.errors import UsageError
+from archiver.reconcile.inputs import rules_of
 from archiver.values import parse_instant
 
 
@@ -112,8 +113,9 @@ def open_folder(config: Config, path: Path, base_url: str | None) -> Folder:
 
     Raises:
         UsageError: it is no backfill, was changed, is for uploading by hand, or the present
-            configuration makes other requests.
-        ConfigError: the destination is not configured, or no requests can be built for it.
+            configuration makes other requests, has other rules or other erased ids.
+        ConfigError: the destination is not configured, no requests can be built for it, or the
+            erased ids cannot be read.
     """
     doing = f"reading the backfill {path}"
     manifest = _manifest(path, doing)
@@ -144,10 +146,18 @@ def open_folder(config: Config, path: Path, base_url: str | None) -> Folder:
         # One that is empty, as from a variable that is not set, must not lead to the real host.
         own_url if base_url is None else f"{base_url.rstrip('/')}{place}",
     )
+    change = None
     if not str(manifest["url"]).endswith(place) or not _makes_the_same(found):
+        change = f"the configuration of {name} has changed since: it makes other requests now"
+    elif manifest["rules"] != rules_of(config, [name])[name]:
+        change = (
+            f"the rules of {name}, or the erased ids, have changed since: some of its events may"
+            " not be to be sent any more"
+        )
+    if change is not None:
         raise UsageError(
             doing,
-            f"the configuration of {name} has changed since: it makes other requests now",
+            change,
             "take the change back; or free its events with archiver backfill --void "
             f"{found.backfill_id}, and make a new backfill",
         )
@@ -174,7 +184,9 @@ def _manifest(path: Path, doing: str) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
         sums = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-        manifest["url"]  # Earlier versions of archiver wrote none.
+        for key in ("url", "rules"):
+            if key not in manifest:
+                raise ValueError(f"it has no {key}: an earlier version of archiver made it")
         for key in ("backfill_id", "destination"):
             if not isinstance(manifest[key], str) or "/" in manifest[key]:
                 raise ValueError(f"its {key} is no name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from archiver.archive.tables import COVERAGE, INBOUND_FILES, INBOUND_PATHS
 from archiver.config import Config, DestinationSettings
 from archiver.reconcile.binding import dedup_window, max_age
 from archiver.warehouse.erased import erased_fingerprint
-from archiver.warehouse.rules import configured_rules, fingerprint
+from archiver.warehouse.rules import configured_rules, fingerprint, fingerprint_of
 from archiver.warehouse.runs import asked_runs, read_run
 
 # In this order. The attempts are views, since they are as many as the receipts; `judged` is written
@@ -132,6 +133,26 @@ def inputs_of(
         "destinations": {name: parameters_of(s) for name, s in settings.items()},
         "archiver": __version__,
         "sql": [resources.sql(name) for name in SQL],
+    }
+
+
+def rules_of(config: Config, names: Collection[str]) -> dict[str, str]:
+    """Per destination one hash of its rules and of the erased ids: none of both can be read off.
+
+    Args:
+        config: has rules and erased ids as they are now.
+        names: the destinations.
+
+    Raises:
+        ConfigError: the erased ids cannot be read.
+    """
+    erased = erased_fingerprint(config)
+    return {
+        rule.destination: hashlib.sha256(f"{fingerprint_of(rule)} {erased}".encode()).hexdigest()[
+            :16
+        ]
+        for rule in configured_rules(config)
+        if rule.destination in names
     }
 
 

@@ -19,12 +19,18 @@ from archiver.archive.tables import INBOUND_FILES
 from archiver.config import Config, DestinationSettings
 from archiver.errors import CheckFailedError, UsageError
 from archiver.reconcile.binding import bind_settings, bind_written
-from archiver.reconcile.inputs import CHECKS, SQL, STEPS, hash_of, inputs_of, parameters_of
+from archiver.reconcile.inputs import (
+    CHECKS,
+    SQL,
+    STEPS,
+    hash_of,
+    inputs_of,
+    parameters_of,
+    rules_of,
+)
 from archiver.warehouse.database import connect, create, run, write_table
-from archiver.warehouse.erased import erased_fingerprint
 from archiver.warehouse.load import load
 from archiver.warehouse.publish import bind_archive
-from archiver.warehouse.rules import configured_rules, fingerprint_of
 from archiver.warehouse.runs import (
     RETIRED,
     RunRecord,
@@ -99,7 +105,7 @@ def reconcile(config: Config, archive: Archive, question: Question) -> Path:
             newest_arrivals=_newest_arrivals(connection, settings, question.as_of),
             archiver_version=__version__,
             versions=program_versions(),
-            rules=_fingerprints(config, names),
+            rules=rules_of(config, names),
             sql=_sql_hash(),
             inputs=hash_of(inputs),
             next_change=next_change,
@@ -190,18 +196,6 @@ def _check(connection: duckdb.DuckDBPyConnection, parameters: dict[str, Any]) ->
                 f"{len(broken)} rows do not add up, the first for {broken[0][:3]}",
                 "nothing was published; this is a defect of archiver, please report it",
             )
-
-
-def _fingerprints(config: Config, names: list[str]) -> dict[str, str]:
-    """Per destination one hash of its rules and of the erased ids: none of both can be read off."""
-    erased = erased_fingerprint(config)
-    return {
-        rule.destination: hashlib.sha256(f"{fingerprint_of(rule)} {erased}".encode()).hexdigest()[
-            :16
-        ]
-        for rule in configured_rules(config)
-        if rule.destination in names
-    }
 
 
 def _sql_hash() -> str:

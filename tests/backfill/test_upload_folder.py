@@ -77,6 +77,45 @@ def test_a_pixel_that_stands_in_the_address_only_counts_too(world: World) -> Non
         world.upload()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "exclude = [{from = 2026-01-15T11:00:00Z, to = 2026-01-15T12:00:00Z, reason = 'pixel'}]\n",
+        "filter = [{path = 'properties.value', more_than = 100}]\n",
+        "rules = [{type = 'track', event = 'Order Completed', ignore = true}]\n",
+    ],
+)
+def test_what_the_rules_may_forbid_by_now_is_not_sent(world: World, more: str) -> None:
+    before, world.settings = world.settings, world.settings + more
+    world.write_config()
+    with pytest.raises(UsageError, match="the rules of tiktok, or the erased ids, have changed"):
+        world.upload()
+    assert world.seen == []
+    world.settings = before
+    world.write_config()
+    assert world.upload().fates["accepted"] == 2
+
+
+def test_nothing_is_sent_once_somebody_more_is_to_be_forgotten(world: World) -> None:
+    world.settings += "[privacy]\nerased = ['erased/*.txt']\n"
+    world.write_config()
+    assert world.upload(send=False).fates["waiting"] == 2
+    (world.root / "erased").mkdir()
+    (world.root / "erased" / "monday.txt").write_text("u1\n")
+    with pytest.raises(UsageError, match="the rules of tiktok, or the erased ids, have changed"):
+        world.upload()
+    assert world.seen == []
+
+
+def test_a_backfill_of_an_earlier_version_is_refused(world: World) -> None:
+    path = world.folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["rules"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match="it has no rules: an earlier version"):
+        world.upload()
+
+
 def test_a_destination_that_is_configured_no_more_is_named(world: World) -> None:
     change_manifest(world, destination="tik")
     with pytest.raises(ConfigError, match="tik"):

@@ -17,6 +17,7 @@ from archiver.archive.store import Archive
 from archiver.backfill.route import route_of
 from archiver.backfill.upload import UploadResult, upload
 from archiver.config import Config, load_config
+from archiver.reconcile.inputs import rules_of
 from archiver.texts import instant_text
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -119,6 +120,7 @@ class World:
             "pixel": "none",
             "via": None,
             "url": route.requests.url,
+            "rules": rules_of(self.config, [name])[name],
             "files": files,
         }
         (self.folder / "manifest.json").write_text(json.dumps(about | manifest))
