@@ -1,11 +1,13 @@
 """Applies a table of fields to events: code is made for the table, with an expression a field.
 
-A loop over the table would take twice as long.
+A loop over the table would take twice as long. The code is made when the first event comes: who
+only looks at a configuration need not wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import msgspec
@@ -24,18 +26,19 @@ class EventMapping:
     Args:
         fields: the table.
         strict: follow the documentation where the hub departs from it.
-
-    Attributes:
-        apply: takes an inbound event's JSON text, and a list to which it adds what was left out,
-            field by field, without personal data. It gives the destination's event, one object for
-            each part of it; empty parts are left out. It raises UnsendableEvent for an event that
-            cannot be read.
     """
 
     def __init__(self, fields: Sequence[Field], *, strict: bool = False) -> None:
-        self.apply: Callable[[bytes, list[str]], dict[str, Any]] = _compiled(
-            fields, _Objects(fields), strict=strict
-        )
+        self._fields, self._strict = fields, strict
+
+    @cached_property
+    def apply(self) -> Callable[[bytes, list[str]], dict[str, Any]]:
+        """Makes the destination's event, one object for each part of it, without empty parts.
+
+        It takes an inbound event's JSON text, and a list to which it adds what was left out, field
+        by field, without personal data. It raises UnsendableEvent for an event that cannot be read.
+        """
+        return _compiled(self._fields, _Objects(self._fields), strict=self._strict)  # type: ignore[no-any-return]
 
 
 class EventRecord:
@@ -74,15 +77,18 @@ class RecordMapping:
         fields: the table; each is in the record.
         record: what is made.
         strict: as with `EventMapping`.
-
-    Attributes:
-        apply: as that of `EventMapping`; after its arguments it takes those that are given.
     """
 
     def __init__(
         self, fields: Sequence[Field], record: EventRecord, *, strict: bool = False
     ) -> None:
-        self.apply: Callable[..., Any] = _compiled(fields, _Records(fields, record), strict=strict)
+        self._fields, self._record, self._strict = fields, record, strict
+
+    @cached_property
+    def apply(self) -> Callable[..., Any]:
+        """As that of `EventMapping`; after its arguments it takes those that are given."""
+        layout = _Records(self._fields, self._record)
+        return _compiled(self._fields, layout, strict=self._strict)  # type: ignore[no-any-return]
 
 
 def _record_type(name: str, members: Sequence[str]) -> type[msgspec.Struct]:

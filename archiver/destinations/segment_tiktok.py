@@ -123,8 +123,8 @@ class SegmentEvents:
             fields = overridden((*table.fields, of_contents), overrides)
             sent = [field for field in fields if _can_be_sent(field)]
             mappings[paths] = RecordMapping(sent, record, strict=strict)
-        self._others = mappings[()].apply
-        self._applies = {name: mappings[(path,)].apply for name, path in table.contents.items()}
+        self._others = mappings[()]
+        self._mappings = {name: mappings[(path,)] for name, path in table.contents.items()}
         self.fields = _infos(table, strict=strict, overrides=overrides)
 
     def event(
@@ -136,7 +136,7 @@ class SegmentEvents:
         notes: list[str],
     ) -> Any:
         """One item as an `EventRecord`'s; adds to the notes what was left out."""
-        apply = self._applies.get(destination_event, self._others)
+        apply = self._mappings.get(destination_event, self._others).apply
         event = apply(payload, notes, destination_event, event_time_us // 1_000_000, event_id)
         self._finish(event, destination_event, notes)
         return event
