@@ -152,7 +152,7 @@ def open_folder(config: Config, path: Path, base_url: str | None) -> Folder:
     elif manifest["rules"] != rules_of(config, [name])[name]:
         change = (
             f"the rules of {name}, or the erased ids, have changed since: some of its events may"
-            " not be to be sent any more"
+            " be suppressed by now"
         )
     if change is not None:
         raise UsageError(
@@ -184,9 +184,6 @@ def _manifest(path: Path, doing: str) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
         sums = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-        for key in ("url", "rules"):
-            if key not in manifest:
-                raise ValueError(f"it has no {key}: an earlier version of archiver made it")
         for key in ("backfill_id", "destination"):
             if not isinstance(manifest[key], str) or "/" in manifest[key]:
                 raise ValueError(f"its {key} is no name")
@@ -198,6 +195,13 @@ def _manifest(path: Path, doing: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "name a folder that archiver backfill made"
         raise UsageError(doing, f"manifest.json cannot be read: {error!r}", hint) from None
+    if not {"url", "rules"} <= manifest.keys():
+        raise UsageError(
+            doing,
+            "an earlier version of archiver made it, and its manifest does not say by which rules",
+            "free its events with archiver backfill --void "
+            f"{manifest['backfill_id']}, and make a new backfill",
+        )
     for file, expected in sums.items():
         try:
             with open(path / file, "rb") as data:
