@@ -19,13 +19,15 @@ events that are in memory already. The others include the start of a process: ab
 which counts at the smaller size.
 
 Of several runs the fastest counts, as with `timeit`: whatever else the machine does makes a run
-slower, never faster. The slowest stands beside it; of the memory the largest counts.
+slower, never faster. The slowest stands beside it; of the memory the largest counts. How much else
+it does is told by a fixed loop before each run: alone on its core, it always takes the same time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import sys
@@ -284,26 +286,30 @@ def prepare(folder: Path, events: int) -> None:
     measured("plan", [sys.executable, "-c", plan], folder)
 
 
-def measure(folder: Path, events: int, runs: int) -> list[list[Measured]]:
+def measure(folder: Path, events: int, runs: int, loops: list[float]) -> list[list[Measured]]:
     """Every way on one workspace, by turns; of each the runs, the fastest first."""
     found: dict[str, list[Measured]] = {}
     for _ in range(runs):
         for name in ("batches", "backfills", "script"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for result in measure_once(folder, events):
+        for result in measure_once(folder, events, loops):
             found.setdefault(result.name, []).append(result)
     return [sorted(results, key=lambda result: result.cpu_seconds) for results in found.values()]
 
 
-def measure_once(folder: Path, events: int) -> list[Measured]:
-    """Every way, once; each must have written every event."""
-    script = SCRIPT.format(names=NAMES)
-    results = [
-        measured("batches", [sys.executable, "-c", BATCHES], folder),
-        measured("backfill", _archiver(*_backfill("backfill")), folder),
-        measured("script", [sys.executable, "-c", script], folder),
-        measured("duckdb", [sys.executable, "-c", DUCKDB], folder),
-    ]
+def measure_once(folder: Path, events: int, loops: list[float]) -> list[Measured]:
+    """Every way, once, each after a fixed loop; each must have written every event."""
+    ways = {
+        "batches": [sys.executable, "-c", BATCHES],
+        "backfill": _archiver(*_backfill("backfill")),
+        "script": [sys.executable, "-c", SCRIPT.format(names=NAMES)],
+        "duckdb": [sys.executable, "-c", DUCKDB],
+    }
+    results = []
+    for name, command in ways.items():
+        os.sync()  # What the way before wrote is not to be written during this one.
+        loops.append(loop_seconds())
+        results.append(measured(name, command, folder))
     written = {
         "batches": _count(folder / "batches", b'"event_id":'),
         "backfill": _count(next((folder / "backfills" / "tiktok").iterdir()), b'"event_id":'),
@@ -314,6 +320,15 @@ def measure_once(folder: Path, events: int) -> list[Measured]:
         if count != events:
             raise SystemExit(f"{name} wrote {count:,} of {events:,} events")
     return results
+
+
+def loop_seconds() -> float:
+    """CPU seconds of a fixed loop."""
+    started = time.process_time()
+    total = 0
+    for number in range(3_000_000):
+        total += number * number
+    return time.process_time() - started
 
 
 def build_seconds() -> float:
@@ -391,11 +406,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each way; the fastest counts")
     options = parser.parse_args()
     found = {}
+    loops: list[float] = []
     for events in options.events:
         with tempfile.TemporaryDirectory(prefix="archiver-backfill-") as name:
             prepare(Path(name), events)
-            found[events] = measure(Path(name), events, options.runs)
+            found[events] = measure(Path(name), events, options.runs, loops)
     print(render(found, build_seconds()))
+    print(f"a fixed loop before each run: {min(loops):.2f} to {max(loops):.2f} s")
 
 
 if __name__ == "__main__":
